@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The guest page walk, once for all formats. The file that includes this has one format's header in
+ * scope and defines MMV_FN.
+ *
+ * There is a common way, unrolled, for what nearly all walks are: tables in the window at 0, a smallest leaf, an
+ * access that is allowed with no flag due. Wherever a walk leaves it, the general way takes the cursor and
+ * goes on from there; no entry is read twice.
+ */
+
+/* Where the next table has its entry for the address. */
+static inline uint64_t cursor_entry(const struct cursor *c, unsigned level)
+{
+	uint64_t index = c->la >> gfmt_lg2(level) & (MMV_BIT(GFMT_INDEX_BITS) - 1);
+
+	return c->table + (index << GFMT_ENTRY_LG2);
+}
+
+/* All that the walk to this leaf lacks. The dirty flags above mean nothing. */
+static inline uint8_t cursor_lacks(const struct cursor *c)
+{
+	return x86_lacks_byte((c->above & ~X86_D) | c->lacks);
+}
+
+/* Field by field, so that no copy is made. */
+static inline __attribute__((always_inline)) void cursor_leaf(const struct cursor *c,
+							      unsigned level, struct mmv_leaf *leaf)
+{
+	uint64_t raw = cursor_raw(c);
+
+	leaf->oa = gfmt_oa(c->mode, level, raw);
+	leaf->lg2 = (uint8_t)gfmt_lg2(level);
+	leaf->prot = x86_prot(cursor_lacks(c));
+	leaf->memtype = gfmt_memtype(c->mode, level, raw);
+	leaf->key = gfmt_key(raw);
+	leaf->flags = x86_flags(raw);
+}
+
+static inline void cursor_steps(const struct cursor *c, unsigned level)
+{
+	if (!c->walk)
+		return;
+	c->walk->steps = ((2u << GFMT_ROOT_LEVEL) - 1) & (~0u << level);
+	c->walk->want_accessed = 0;
+	c->walk->want_dirty = 0;
+}
+
+/* The answer where the access is allowed. */
+static inline __attribute__((always_inline)) void cursor_mapped(const struct cursor *c,
+								unsigned level)
+{
+	c->to->gva.raw = c->la;
+	cursor_leaf(c, level, &c->to->leaf);
+	c->to->gpa.raw = c->to->leaf.oa | (c->la & (MMV_BIT(gfmt_lg2(level)) - 1));
+	c->to->end = MMV_END_MAPPED;
+	c->to->level = level;
+	cursor_steps(c, level);
+}
+
+/* The answer where there is no leaf. */
+static void cursor_ended(const struct cursor *c, enum mmv_end end)
+{
+	*c->to = (struct mmv_translation){
+		.gva = { c->la },
+		.end = end,
+		.level = c->level == CURSOR_AT_ROOT ? 0 : c->level,
+	};
+	cursor_steps(c, c->level);
+}
+
+static enum mmv_status cursor_read(struct cursor *c, unsigned level)
+{
+	mmv_gpa_t gpa = { cursor_entry(c, level) };
+	struct gmem_word word = mmv_gmem_load_slow(c->space->gmem, gpa, GFMT_ENTRY_LG2);
+
+	if (!word.status)
+		cursor_took(c, level, gpa.raw, word.value);
+	return word.status;
+}
+
+static enum mmv_end cursor_entry_end(const struct cursor *c)
+{
+	uint64_t raw = cursor_raw(c);
+	uint64_t large = raw & c->mode->large[c->level];
+
+	if (c->lacks & X86_P)
+		return MMV_END_NOT_PRESENT;
+	if (raw & c->mode->bad[c->level] & ~X86_P || (large && raw & c->mode->bad_large[c->level]))
+		return MMV_END_RESERVED;
+	return MMV_END_MAPPED;
+}
+
+/* Through all tables that are left. *end: MMV_END_MAPPED at a good leaf, or what ended the walk. */
+static enum mmv_status cursor_go_on(struct cursor *c, enum mmv_end *end)
+{
+	enum mmv_status status = MMV_OK;
+
+	if (!c->read) {
+		gfmt_root(c);
+		if (!c->read)
+			status = cursor_read(c, GFMT_ROOT_LEVEL);
+	}
+	while (!status) {
+		*end = cursor_entry_end(c);
+		if (*end || c->level == X86_LEVEL_PT || cursor_raw(c) & c->mode->large[c->level])
+			break;
+		if (c->level < GFMT_LEVELS)
+			c->above |= c->lacks;
+		c->table = cursor_raw(c) & c->mode->oa_mask;
+		status = cursor_read(c, c->level - 1);
+	}
+	return status;
+}
+
+static bool cursor_shadow_stack(const struct cursor *c)
+{
+	return c->mode->role & MMV_X86_CR4_CET && shadow_stack_page(c->above, cursor_raw(c));
+}
+
+/* Shadow stacks and protection keys: what the access demands beyond the bits of the page. */
+static bool cursor_special_allows(const struct cursor *c, struct mmv_access access)
+{
+	if (access.flags & MMV_ACCESS_SHSTK && !cursor_shadow_stack(c))
+		return false;
+	return !key_denies(c->mode->role, access, !(cursor_lacks(c) & X86_LACKS_U),
+			   gfmt_key(cursor_raw(c)));
+}
+
+/* A flag is due; only a record knows where. The address as it was translated translates to itself. */
+static enum mmv_status cursor_flags_due(const struct cursor *c, struct mmv_access access)
+{
+	if (!c->walk)
+		return mmv_x86_translate_recorded(c->space, (mmv_gva_t){ c->la }, access, c->to);
+	mmv_x86_want_flags(c->walk, access, GFMT_LEVELS);
+	return MMV_OK;
+}
+
+/* Judges a good leaf. */
+static enum mmv_status cursor_judge(const struct cursor *c, struct mmv_access access)
+{
+	uint8_t missed = minds_missed(c->mode->minds[access.flags], cursor_lacks(c));
+
+	cursor_mapped(c, c->level);
+	c->to->leaf.prot |= cursor_shadow_stack(c) ? MMV_PROT_SHSTK : 0;
+	if (missed & X86_LACKS_RIGHTS || !cursor_special_allows(c, access)) {
+		c->to->gpa.raw = 0;
+		c->to->end = MMV_END_DENIED;
+		return MMV_OK;
+	}
+	return missed ? cursor_flags_due(c, access) : MMV_OK;
+}
+
+/* What the common way hands over, beside its own arguments. */
+struct cursor_rest {
+	struct mmv_walk *walk;
+	uint64_t lacks, above;
+	unsigned level;
+	enum mmv_end end;
+	bool read;
+};
+
+/* The general way, from wherever the common way left. (The arguments are where they were: no moves.) */
+static __attribute__((noinline)) enum mmv_status
+cursor_general(const struct mmv_x86_space *space, mmv_gva_t la, struct mmv_access access,
+	       struct mmv_translation *to, const struct cursor_rest *rest)
+{
+	struct cursor c = { .space = space,
+			    .mode = space->mode,
+			    .to = to,
+			    .walk = rest->walk,
+			    .la = la.raw,
+			    .lacks = rest->lacks,
+			    .above = rest->above,
+			    .level = rest->level,
+			    .read = rest->read };
+	enum mmv_end end = rest->end;
+	enum mmv_status status = MMV_OK;
+
+	if (!access_legal(c.mode, access.flags))
+		return MMV_BAD_ACCESS;
+	if (!end && lass_denies(c.mode->role, c.la, access.flags))
+		end = MMV_END_LASS;
+	if (!end)
+		status = cursor_go_on(&c, &end);
+	if (status)
+		return status;
+	if (!end)
+		return cursor_judge(&c, access);
+	cursor_ended(&c, end);
+	return MMV_OK;
+}
+
+/*
+ * One level of the common way; a level that the format does not have is passed over. Of the bits above the
+ * table's address, any that is set, reserved or ignored, puts the next entry beyond the window.
+ */
+static inline __attribute__((always_inline)) bool cursor_descend(struct cursor *c, unsigned level)
+{
+	uint64_t gpa = cursor_entry(c, level);
+
+	if (level >= GFMT_LEVELS)
+		return true;
+	if (unlikely(gpa >= c->limit))
+		return false;
+	cursor_took(c, level, gpa, gmem_word_load(c->base + gpa, GFMT_ENTRY_LG2));
+	if (level == X86_LEVEL_PT)
+		return likely(!((c->lacks & c->mode->bad[level])));
+	if (unlikely(c->lacks & gfmt_stop(c->mode, level)))
+		return false;
+	c->above |= c->lacks;
+	c->table = c->lacks & ~UINT64_C(0xfff);
+	return true;
+}
+
+static inline __attribute__((always_inline)) bool cursor_easy(const struct cursor *c,
+							      uint32_t flags)
+{
+	return likely(!minds_missed(c->mode->easy[flags], cursor_lacks(c)));
+}
+
+/* Written out, so that each level's shifts, masks and record are constants. */
+static inline __attribute__((always_inline)) bool cursor_common(struct cursor *c, uint32_t flags)
+{
+	return likely(flags < ACCESS_FLAGS_END) && likely(!c->end) && gfmt_root(c) &&
+	       cursor_descend(c, X86_LEVEL_PML5) && cursor_descend(c, X86_LEVEL_PML4) &&
+	       cursor_descend(c, X86_LEVEL_PDPT) && cursor_descend(c, X86_LEVEL_PD) &&
+	       cursor_descend(c, X86_LEVEL_PT) && cursor_easy(c, flags);
+}
+
+static inline void cursor_start(struct cursor *c, const struct mmv_x86_space *space)
+{
+	const struct mmv_gmem *gmem = space->gmem;
+
+	c->space = space;
+	c->mode = space->mode;
+	c->base = gmem->fast_base;
+	c->limit = gmem->fast_size < c->mode->common_end ? gmem->fast_size : c->mode->common_end;
+	c->lacks = c->above = 0;
+	c->level = CURSOR_AT_ROOT;
+	c->read = false;
+}
+
+/* Both ways. walk: the record that `to` is in, or NULL. */
+static inline __attribute__((always_inline)) enum mmv_status
+cursor_run(const struct mmv_x86_space *space, mmv_gva_t gva, struct mmv_access access,
+	   struct mmv_translation *to, struct mmv_walk *walk)
+{
+	struct cursor_rest rest;
+	struct cursor c;
+
+	cursor_start(&c, space);
+	c.to = to;
+	c.walk = walk;
+	c.end = gfmt_linear(space, gva.raw, access.flags, &c.la);
+	if (cursor_common(&c, access.flags)) {
+		cursor_mapped(&c, X86_LEVEL_PT);
+		return MMV_OK;
+	}
+	rest = (struct cursor_rest){ .walk = walk,
+				     .lacks = c.lacks,
+				     .above = c.above,
+				     .level = c.level,
+				     .end = c.end,
+				     .read = c.read };
+	return cursor_general(space, (mmv_gva_t){ c.la }, access, to, &rest);
+}
+
+enum mmv_status MMV_FN(walk)(const struct mmv_x86_space *space, mmv_gva_t gva,
+			     struct mmv_access access, struct mmv_walk *walk)
+{
+	return cursor_run(space, gva, access, &walk->to, walk);
+}
+
+enum mmv_status MMV_FN(translate)(const struct mmv_x86_space *space, mmv_gva_t gva,
+				  struct mmv_access access, struct mmv_translation *to)
+{
+	return cursor_run(space, gva, access, to, NULL);
+}
+
+enum mmv_kind MMV_FN(decode)(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw,
+			     struct mmv_leaf *leaf)
+{
+	struct cursor c = { .mode = mode, .lacks = x86_lacks(raw), .level = level };
+
+	if (cursor_entry_end(&c))
+		return MMV_KIND_BAD;
+	if (level > X86_LEVEL_PT && !(raw & mode->large[level])) {
+		leaf->oa = raw & mode->oa_mask;
+		leaf->prot = x86_prot(x86_lacks_byte(c.lacks));
+		return MMV_KIND_TABLE;
+	}
+	cursor_leaf(&c, level, leaf);
+	leaf->prot |= cursor_shadow_stack(&c) ? MMV_PROT_SHSTK : 0;
+	return MMV_KIND_LEAF;
+}

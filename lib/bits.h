@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Words and branches: what every file needs. */
+#ifndef MMV_LIB_BITS_H
+#define MMV_LIB_BITS_H
+
+#include <mmuvirt/types.h>
+
+static inline bool likely(bool condition)
+{
+	return __builtin_expect(condition, true);
+}
+
+static inline bool unlikely(bool condition)
+{
+	return __builtin_expect(condition, false);
+}
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "../fmt/guest_x86_32bit.h"
+#include "x86.h"
+
+#define MMV_FN(name) mmv_x86_32bit_##name
+#include "../algo/walk.h"
+#include "../algo/batch.h"

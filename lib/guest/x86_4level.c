@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+enum { GFMT_LEVELS = 4 };
+
+#include "../fmt/guest_x86_long.h"
+#include "x86.h"
+
+#define MMV_FN(name) mmv_x86_4level_##name
+#include "../algo/walk.h"
+#include "../algo/batch.h"

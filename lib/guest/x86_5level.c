@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+enum { GFMT_LEVELS = 5 };
+
+#include "../fmt/guest_x86_long.h"
+#include "x86.h"
+
+#define MMV_FN(name) mmv_x86_5level_##name
+#include "../algo/walk.h"
+#include "../algo/batch.h"

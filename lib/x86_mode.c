@@ -35,7 +35,7 @@ static bool cpu_valid(const struct mmv_x86_cpu *cpu)
 
 	if (cpu->features & ~known)
 		return false;
-	if (cpu->c_bit & ~MMV_BITS(51, 12))
+	if (cpu->c_bit & ~MMV_BITS(51, 32))
 		return false;
 	return cpu->maxphyaddr >= 32 && cpu->maxphyaddr <= 52;
 }
@@ -235,10 +235,7 @@ static void init_32bit(struct mmv_x86_mode *mode, const struct mmv_x86_cpu *cpu)
 		(MMV_BITS(21, 13) & ~mode->oa_high) | (pat ? 0 : X86_LARGE_PAT);
 }
 
-/*
- * The common way takes table addresses as they stand in the entries: any bit that is not address must put
- * them beyond this.
- */
+/* What is neither address nor ignored must put the next entry beyond this. */
 static uint64_t common_end(const struct mmv_x86_mode *mode, const struct mmv_x86_cpu *cpu)
 {
 	uint64_t lowest_c_bit = cpu->c_bit & (~cpu->c_bit + 1);
@@ -250,6 +247,15 @@ static uint64_t common_end(const struct mmv_x86_mode *mode, const struct mmv_x86
 	if (lowest_c_bit && lowest_c_bit < MMV_BIT(cpu->maxphyaddr))
 		return lowest_c_bit;
 	return MMV_BIT(cpu->maxphyaddr);
+}
+
+static void init_common(struct mmv_x86_mode *mode, const struct mmv_x86_cpu *cpu)
+{
+	uint64_t address =
+		mode->format == MMV_X86_PAGING_32BIT ? MMV_BITS(31, 12) : MMV_BITS(51, 12);
+
+	mode->common_mask = address | (mode->bad[X86_LEVEL_PD] & MMV_BITS(63, 12));
+	mode->common_end = common_end(mode, cpu);
 }
 
 enum mmv_status mmv_x86_mode_init(struct mmv_x86_mode *mode, const struct mmv_x86_cpu *cpu,
@@ -266,12 +272,12 @@ enum mmv_status mmv_x86_mode_init(struct mmv_x86_mode *mode, const struct mmv_x8
 		.features = cpu->features,
 	};
 	init_minds(mode);
-	mode->common_end = common_end(mode, cpu);
 	if (format >= MMV_X86_PAGING_4LEVEL)
 		init_long(mode, cpu);
 	else if (format == MMV_X86_PAGING_PAE)
 		init_pae(mode, cpu);
 	else if (format == MMV_X86_PAGING_32BIT)
 		init_32bit(mode, cpu);
+	init_common(mode, cpu);
 	return MMV_OK;
 }

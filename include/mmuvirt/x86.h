@@ -82,7 +82,7 @@ struct mmv_x86_cpu {
 	uint32_t features;   /**< MMV_X86_CPU_* */
 	uint32_t maxphyaddr; /**< CPUID 80000008H:EAX[7:0]; 32..52 */
 	/** Bits of a table entry's address that are not address: SEV's C-bit. Removed before the
-	 *  reserved-bit test. Within 51:12, and so in long mode and PAE only. */
+	 *  reserved-bit test. Within 51:32, and so in long mode and PAE only. */
 	uint64_t c_bit;
 };
 
@@ -125,9 +125,9 @@ struct mmv_x86_mode {
 	uint64_t bad[MMV_LEVELS_MAX];
 	/** large[L]: the bit that makes an entry of level L > 0 a leaf; bad_large[L]: reserved in such a leaf. */
 	uint64_t large[MMV_LEVELS_MAX], bad_large[MMV_LEVELS_MAX];
-	/** Tables below this may be read by the inlined path: no bit from here on is an address bit of a table. 0 in
-	 *  modes that do without that path, those with CR4.LASS or CET. */
-	uint64_t common_end;
+	/** For the inlined path: bits of a table entry, from 12 up, that are address or reserved; and the least address
+	 *  that has a bit which is no address bit. 0 in modes without that path, those with CR4.LASS or CET. */
+	uint64_t common_mask, common_end;
 	uint64_t oa_mask;   /**< address bits of an entry */
 	uint64_t oa_high;   /**< PSE-36: bits of a 4-MByte entry that are address bits 32 and up */
 	uint64_t root_mask; /**< address bits of CR3 */
@@ -155,7 +155,7 @@ struct mmv_x86_space {
  * CR4.PAE only, CR4.PKE, PKS, LA57, LAM and LASS in long mode only ("Paging-Mode Modifiers").
  *
  * MMV_OK
- * MMV_BAD_CONFIG: maxphyaddr outside 32..52; c_bit outside 51:12; an unknown feature; CR0.PG without
+ * MMV_BAD_CONFIG: maxphyaddr outside 32..52; c_bit outside 51:32; an unknown feature; CR0.PG without
  *   CR0.PE; EFER.LMA other than (EFER.LME and CR0.PG); EFER.LMA without CR4.PAE; CR4.PCIDE without
  *   EFER.LMA; CR4.CET without CR0.WP. *mode is not changed.
  * Context: owner of *mode.

@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) bool lane_descend(struct cursor *c,
 	if (unlikely(c->lacks & gfmt_stop(c->mode, level)))
 		return false;
 	c->above |= c->lacks;
-	c->table = c->lacks & ~UINT64_C(0xfff);
+	c->table = c->lacks & c->mode->common_mask;
 	return lane_enter(c, level - 1);
 }
 

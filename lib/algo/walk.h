@@ -191,8 +191,8 @@ cursor_general(const struct mmv_x86_space *space, mmv_gva_t la, struct mmv_acces
 }
 
 /*
- * One level of the common way; a level that the format does not have is passed over. Of the bits above the
- * table's address, any that is set, reserved or ignored, puts the next entry beyond the window.
+ * One level of the common way; a level that the format does not have is passed over. A reserved bit that is set
+ * above bit 11 stays in the address of the next entry, and puts it beyond the limit.
  */
 static inline __attribute__((always_inline)) bool cursor_descend(struct cursor *c, unsigned level)
 {
@@ -208,7 +208,7 @@ static inline __attribute__((always_inline)) bool cursor_descend(struct cursor *
 	if (unlikely(c->lacks & gfmt_stop(c->mode, level)))
 		return false;
 	c->above |= c->lacks;
-	c->table = c->lacks & ~UINT64_C(0xfff);
+	c->table = c->lacks & c->mode->common_mask;
 	return true;
 }
 

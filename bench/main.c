@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * mmuvirt_bench list                 names and the functions whose instructions count
+ * mmuvirt_bench count NAME N         does N and ends: for an instruction counter
+ * mmuvirt_bench time NAME            median nanoseconds of it and of its limit, and of their ratio
+ */
+#define _DEFAULT_SOURCE
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { ROUNDS = 31, ROUND_NS = 4000000 };
+
+static volatile uint64_t sink;
+
+static double now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static double time_of(bench_run *run, uint64_t n)
+{
+	double start = now_ns();
+
+	sink = run(n);
+	return (now_ns() - start) / (double)n;
+}
+
+/* Enough for a round, in whole batches. */
+static uint64_t count_for_round(bench_run *run)
+{
+	uint64_t n = 4096;
+
+	while (time_of(run, n) * (double)n < ROUND_NS)
+		n *= 2;
+	return n;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+	qsort(values, ROUNDS, sizeof(*values), compare);
+	return values[ROUNDS / 2];
+}
+
+static void print_times(const struct bench *bench)
+{
+	uint64_t n = count_for_round(bench->run), limit_n = count_for_round(bench->limit_run);
+	double ns[ROUNDS], limit_ns[ROUNDS], ratio[ROUNDS];
+
+	for (size_t i = 0; i < ROUNDS; i++) {
+		ns[i] = time_of(bench->run, n);
+		limit_ns[i] = time_of(bench->limit_run, limit_n);
+		ratio[i] = ns[i] / limit_ns[i];
+	}
+	printf("{\"ns\": %.2f, \"limit\": \"%s\", \"limit_ns\": %.2f, \"ratio\": %.3f}\n", median(ns),
+	       bench->limit, median(limit_ns), median(ratio));
+}
+
+static const struct bench *find(const char *name)
+{
+	for (const struct bench *bench = benches; bench->name; bench++)
+		if (!strcmp(bench->name, name))
+			return bench;
+	fprintf(stderr, "mmuvirt_bench: no benchmark is called %s\n", name);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "list")) {
+		for (const struct bench *bench = benches; bench->name; bench++)
+			printf("%s %s\n", bench->name, bench->function);
+		return 0;
+	}
+	if (argc == 4 && !strcmp(argv[1], "count")) {
+		world_init(true);
+		sink = find(argv[2])->run(strtoull(argv[3], NULL, 0));
+		return 0;
+	}
+	if (argc == 3 && !strcmp(argv[1], "time")) {
+		const struct bench *bench = find(argv[2]);
+
+		world_init(!bench->dram);
+		print_times(bench);
+		return 0;
+	}
+	fprintf(stderr, "usage: mmuvirt_bench list | count NAME N | time NAME\n");
+	return 2;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest tables for the benchmarks, all flags set, each leaf naming the address to go to next. */
+#define _DEFAULT_SOURCE
+#include "bench.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum { PAGE = 4096, ENTRIES = 512, FULL = 0x67, LARGE = 0xe7 };
+
+struct world hot_4k, hot_2m, hot_pae, dram;
+
+const struct mmv_x86_cpu bench_cpu = {
+	.features = MMV_X86_CPU_1G | MMV_X86_CPU_PAT | MMV_X86_CPU_PSE36,
+	.maxphyaddr = 46,
+};
+
+const struct mmv_x86_regs regs_4level = {
+	.cr0 = MMV_X86_CR0_PE | MMV_X86_CR0_WP | MMV_X86_CR0_PG,
+	.cr4 = MMV_X86_CR4_PAE | MMV_X86_CR4_SMEP | MMV_X86_CR4_SMAP,
+	.efer = MMV_X86_EFER_LME | MMV_X86_EFER_LMA | MMV_X86_EFER_NXE,
+};
+
+const struct mmv_x86_regs regs_pae = {
+	.cr0 = MMV_X86_CR0_PE | MMV_X86_CR0_WP | MMV_X86_CR0_PG,
+	.cr4 = MMV_X86_CR4_PAE | MMV_X86_CR4_SMEP | MMV_X86_CR4_SMAP,
+	.efer = MMV_X86_EFER_NXE,
+};
+
+static void expect(enum mmv_status status)
+{
+	if (status == MMV_OK)
+		return;
+	fprintf(stderr, "bench: %s\n", mmv_status_name(status));
+	exit(1);
+}
+
+static void world_open(struct world *world, uint64_t size, const struct mmv_x86_regs *regs)
+{
+	void *memory = aligned_alloc(2 << 20, (size + (2 << 20) - 1) & ~((UINT64_C(2) << 20) - 1));
+
+	if (!memory)
+		abort();
+	madvise(memory, size, MADV_HUGEPAGE);
+	memset(memory, 0, size);
+	world->memory = memory;
+	world->window = (struct mmv_window){ .size = size, .base = memory };
+	world->gmem = (struct mmv_gmem){ .windows = &world->window, .window_count = 1 };
+	expect(mmv_gmem_init(&world->gmem));
+	expect(mmv_x86_mode_init(&world->mode, &bench_cpu, regs));
+	world->space = (struct mmv_x86_space){ .mode = &world->mode, .gmem = &world->gmem };
+}
+
+static void put(struct world *world, uint64_t table, uint64_t index, uint64_t entry)
+{
+	world->memory[table / sizeof(uint64_t) + index] = entry;
+}
+
+/* A full cycle over 512 numbers, far apart. */
+static uint64_t hot_next(uint64_t i)
+{
+	return (i * 165 + 97) % ENTRIES;
+}
+
+/* Tables at page 0 (top) and on; the leaf of page i says next(i) in its address. */
+static void init_hot_4k(void)
+{
+	world_open(&hot_4k, UINT64_C(1) << 20, &regs_4level);
+	for (uint64_t level = 0; level < 3; level++)
+		put(&hot_4k, level * PAGE, 0, (level + 1) * PAGE | FULL);
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		put(&hot_4k, UINT64_C(3) * PAGE, i, hot_next(i) << 12 | FULL);
+}
+
+static void init_hot_2m(void)
+{
+	world_open(&hot_2m, UINT64_C(1) << 20, &regs_4level);
+	for (uint64_t level = 0; level < 2; level++)
+		put(&hot_2m, level * PAGE, 0, (level + 1) * PAGE | FULL);
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		put(&hot_2m, UINT64_C(2) * PAGE, i, hot_next(i) << 21 | LARGE);
+}
+
+static void init_hot_pae(void)
+{
+	world_open(&hot_pae, UINT64_C(1) << 20, &regs_pae);
+	hot_pae.space.root.pdpte[0] = UINT64_C(1) * PAGE | 1;
+	put(&hot_pae, UINT64_C(1) * PAGE, 0, UINT64_C(2) * PAGE | FULL);
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		put(&hot_pae, UINT64_C(2) * PAGE, i, hot_next(i) << 12 | FULL);
+}
+
+/*
+ * The large world: dram_tables last-level tables, one after the other from the third 2 MiB on; of each, the
+ * first entry of every line is used. Node n is line n / tables of table n % tables.
+ */
+enum { LINE = 8, DRAM_FIRST = 4 << 20 };
+static uint64_t dram_tables;
+uint64_t dram_nodes;
+
+static uint64_t dram_table(uint64_t node)
+{
+	return node & (dram_tables - 1);
+}
+
+static uint64_t dram_slot(uint64_t node)
+{
+	return node / dram_tables * LINE;
+}
+
+mmv_gva_t dram_gva(uint64_t node)
+{
+	return (mmv_gva_t){ dram_table(node) << 21 | dram_slot(node) << 12 };
+}
+
+const uint64_t *dram_entry(uint64_t node)
+{
+	return &dram.memory[(DRAM_FIRST / PAGE + dram_table(node)) * ENTRIES + dram_slot(node)];
+}
+
+/* A linear congruence of full period: neighbours in the cycle are in different tables. */
+uint64_t dram_next(uint64_t node)
+{
+	return (node * 1664525 + 1013904223) & (dram_nodes - 1);
+}
+
+static void init_dram(uint64_t tables)
+{
+	dram_tables = tables;
+	dram_nodes = tables * (ENTRIES / LINE);
+	world_open(&dram, DRAM_FIRST + tables * PAGE, &regs_4level);
+	put(&dram, 0, 0, PAGE | FULL);
+	for (uint64_t i = 0; i < (tables + ENTRIES - 1) / ENTRIES; i++)
+		put(&dram, PAGE, i, (i + 2) * PAGE | FULL);
+	for (uint64_t i = 0; i < tables; i++)
+		put(&dram, UINT64_C(2) * PAGE, i, (DRAM_FIRST + i * PAGE) | FULL);
+	for (uint64_t node = 0; node < dram_nodes; node++)
+		dram.memory[dram_entry(node) - dram.memory] = dram_next(node) << 12 | FULL;
+}
+
+void world_init(bool small)
+{
+	init_hot_4k();
+	init_hot_2m();
+	init_hot_pae();
+	init_dram(small ? ENTRIES : UINT64_C(32768));
+}

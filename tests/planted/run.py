@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Plants misreadings of the manuals in copies of the library; the enumerator has to find each.
+
+A plant is an object of plants.json: name, family (of rules), section (of a manual), file (from the
+root of the source tree), old (text that is in the file exactly once) and new. An object with
+"example": true only shows the form. Exit status 0: the library as it is passes, and every plant is
+found.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+FIELDS = ("name", "family", "section", "file", "old", "new")
+FOUND = re.compile(r"^difference in space ([^\s,]+)(?:, levels \d+ and \d+:)? *(.*)$", re.M)
+
+
+class Wrong(Exception):
+	"""A plant, or its build, is not what it has to be."""
+
+
+def read_plants(path):
+	plants = json.loads(path.read_text(encoding="utf-8"))
+	for plant in plants:
+		missing = [field for field in FIELDS if field not in plant]
+		if missing:
+			raise Wrong(f"{plant.get('name', '?')}: no {', '.join(missing)}")
+	return [plant for plant in plants if not plant.get("example")]
+
+
+def copy_sources(to):
+	for part in ("lib", "include"):
+		shutil.copytree(ROOT / part, to / part)
+
+
+def plant_in(tree, plant):
+	path = tree / plant["file"]
+	if not path.is_file():
+		raise Wrong(f"{plant['name']}: there is no {plant['file']}")
+	text = path.read_text(encoding="utf-8")
+	count = text.count(plant["old"])
+	if count != 1:
+		raise Wrong(f"{plant['name']}: the old text is {count} times in {plant['file']}")
+	path.write_text(text.replace(plant["old"], plant["new"]), encoding="utf-8")
+
+
+def run_cc(command):
+	done = subprocess.run(command, capture_output=True, text=True, check=False)
+	if done.returncode != 0:
+		raise Wrong("it does not compile:\n" + done.stderr)
+
+
+def objects_of(sources, flags, into, cc):
+	objects = []
+	for number, source in enumerate(sources):
+		made = into / f"{number}-{source.stem}.o"
+		run_cc([*cc, "-O1", "-std=c11", "-w", *flags, "-c", str(source), "-o", str(made)])
+		objects.append(made)
+	return objects
+
+
+def judge_objects(work, cc):
+	"""The enumerator and the oracle, which no plant changes, once for all."""
+	into = work / "judge"
+	into.mkdir()
+	sources = [*sorted((ROOT / "tests/enumerate").glob("*.c")), ROOT / "tests/support/oracle.c"]
+	flags = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests/support'}"]
+	return objects_of(sources, flags, into, cc)
+
+
+def build(tree, judge, cc):
+	sources = sorted((tree / "lib").rglob("*.c"))
+	objects = tree / "objects"
+	objects.mkdir()
+	flags = [f"-I{tree / 'include'}", f"-I{tree / 'lib'}"]
+	exe = tree / "enumerate"
+	made = objects_of(sources, flags, objects, cc)
+	run_cc([*cc, *map(str, [*made, *judge]), "-lpthread", "-o", str(exe)])
+	return exe
+
+
+def enumerate_with(exe, threads, timeout):
+	"""The exit status, the first space that shows a difference, and what differs there."""
+	command = [str(exe), "--tiny", "--threads", str(threads)]
+	options = {"capture_output": True, "text": True, "check": False, "timeout": timeout}
+	try:
+		done = subprocess.run(command, **options)
+	except subprocess.TimeoutExpired:
+		raise Wrong("the enumerator does not come to an end") from None
+	found = FOUND.search(done.stdout)
+	return done.returncode, found.group(1) if found else None, found.group(2) if found else ""
+
+
+def check_clean(work, judge, args):
+	tree = work / "clean"
+	tree.mkdir()
+	copy_sources(tree)
+	exe = build(tree, judge, args.cc)
+	status, space, what = enumerate_with(exe, args.threads, args.timeout)
+	if status != 0:
+		raise Wrong(f"the library as it is fails, in {space}: {what}")
+
+
+def try_plant(work, number, plant, judge, args):
+	tree = work / f"plant{number}"
+	tree.mkdir()
+	copy_sources(tree)
+	plant_in(tree, plant)
+	exe = build(tree, judge, args.cc)
+	status, space, what = enumerate_with(exe, args.threads, args.timeout)
+	shutil.rmtree(tree)
+	if status != 1 or space is None:
+		raise Wrong(f"{plant['name']}: not found (status {status})")
+	return space, what
+
+
+def run_plants(work, plants, judge, args):
+	failures = 0
+	for number, plant in enumerate(plants):
+		try:
+			space, what = try_plant(work, number, plant, judge, args)
+			result = f"{space}: {what}"
+		except Wrong as wrong:
+			result = f"FAILED: {wrong}"
+			failures += 1
+		print(f"{plant['family']:<20} {plant['name']:<60} {result}", flush=True)
+	return failures
+
+
+def parse_args():
+	parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+	parser.add_argument("--plants", type=pathlib.Path, default=HERE / "plants.json")
+	parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
+	parser.add_argument("--threads", type=int, default=2)
+	parser.add_argument("--timeout", type=float, default=300)
+	parser.add_argument("--min", type=int, default=0, help="fail if there are fewer plants")
+	args = parser.parse_args()
+	args.cc = args.cc.split()
+	return args
+
+
+def main():
+	args = parse_args()
+	try:
+		plants = read_plants(args.plants)
+		if len(plants) < args.min:
+			raise Wrong(f"{len(plants)} plants, not {args.min}")
+		with tempfile.TemporaryDirectory(prefix="planted-") as temporary:
+			work = pathlib.Path(temporary)
+			judge = judge_objects(work, args.cc)
+			check_clean(work, judge, args)
+			failures = run_plants(work, plants, judge, args)
+	except Wrong as wrong:
+		print(f"FAILED: {wrong}")
+		return 1
+	families = {plant["family"] for plant in plants}
+	print(f"{len(plants)} plants of {len(families)} rule families, {failures} failures")
+	return 1 if failures else 0
+
+
+if __name__ == "__main__":
+	sys.exit(main())

@@ -22,7 +22,8 @@ extern const struct bench benches[];
 /* Fills the worlds. small: the large one too is small, for counting instructions. */
 void world_init(bool small);
 
-/* A guest of which everything is in the first-level cache: 512 pages, next address from the last answer. */
+/* A guest of which everything is in the first-level cache: 512 pages, next address from the last
+ * answer. */
 struct world {
 	struct mmv_gmem gmem;
 	struct mmv_window window;

@@ -112,7 +112,8 @@ static uint64_t mode_init(uint64_t n)
 	return sum;
 }
 
-/* Limits. A load whose address depends on the last one's value; volatile, so that none is left out. */
+/* Limits. A load whose address depends on the last one's value; volatile, so that none is left out.
+ * */
 static uint64_t chase(uint64_t loads)
 {
 	const volatile uint64_t *table = &hot_4k.memory[3 * 512];
@@ -202,7 +203,8 @@ const struct bench benches[] = {
 	{ "walk_pae_4k_hot", "mmv_x86_walk", walk_pae, LOADS_2, two_loads, false },
 	{ "walk_commit_d_4k_hot", "mmv_x86_commit_ad", walk_and_commit, "1 locked operation, L1",
 	  locked, false },
-	{ "translate_4level_4k_hot", "mmv_x86_translate", translate_4k, LOADS_4, four_loads, false },
+	{ "translate_4level_4k_hot", "mmv_x86_translate", translate_4k, LOADS_4, four_loads,
+	  false },
 	{ "translate_one_dram", "mmv_x86_translate", dram_one, "1 dependent load, DRAM", dram_load,
 	  true },
 	{ "translate_each_dram", "mmv_x86_translate", dram_each, "1 independent load, DRAM",

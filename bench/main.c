@@ -65,8 +65,8 @@ static void print_times(const struct bench *bench)
 		limit_ns[i] = time_of(bench->limit_run, limit_n);
 		ratio[i] = ns[i] / limit_ns[i];
 	}
-	printf("{\"ns\": %.2f, \"limit\": \"%s\", \"limit_ns\": %.2f, \"ratio\": %.3f}\n", median(ns),
-	       bench->limit, median(limit_ns), median(ratio));
+	printf("{\"ns\": %.2f, \"limit\": \"%s\", \"limit_ns\": %.2f, \"ratio\": %.3f}\n",
+	       median(ns), bench->limit, median(limit_ns), median(ratio));
 }
 
 static const struct bench *find(const char *name)

@@ -93,8 +93,8 @@ static void init_hot_pae(void)
 }
 
 /*
- * The large world: dram_tables last-level tables, one after the other from the third 2 MiB on; of each, the
- * first entry of every line is used. Node n is line n / tables of table n % tables.
+ * The large world: dram_tables last-level tables, one after the other from the third 2 MiB on; of
+ * each, the first entry of every line is used. Node n is line n / tables of table n % tables.
  */
 enum { LINE = 8, DRAM_FIRST = 4 << 20 };
 static uint64_t dram_tables;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Builds a small guest's page tables in a buffer, and asks what the processor would do with some addresses. */
+/* Builds a small guest's page tables in a buffer, and asks what the processor would do with some
+ * addresses. */
 #include <mmuvirt/mmuvirt.h>
 
 #include <inttypes.h>
@@ -23,7 +24,7 @@ static void build_tables(void)
 	put(PML4, 0, PDPT | P | W | U);
 	put(PDPT, 0, PD | P | W | U);
 	put(PD, 0, PT | P | W | U);
-	put(PD, 1, 0x40000000 | P | W | PS | XD); /* 2 MiB of kernel data */
+	put(PD, 1, 0x40000000 | P | W | PS | XD);  /* 2 MiB of kernel data */
 	put(PT, 0x10, 0xabcd000 | P | W | U | XD); /* user data */
 	put(PT, 0x11, 0xabce000 | P | U);	   /* user code */
 	put(PT, 0x12, 0xabcf000 | P | W);	   /* a kernel page */
@@ -51,7 +52,8 @@ static void print_answer(const struct mmv_x86_mode *mode, const struct mmv_trans
 	else if (to->end == MMV_END_NON_CANONICAL)
 		printf("    -> #GP(0): %s\n", mmv_end_name(to->end));
 	else
-		printf("    -> #PF, error code %02" PRIx32 ", CR2 %" PRIx64 ": %s at level %" PRIu32 "\n",
+		printf("    -> #PF, error code %02" PRIx32 ", CR2 %" PRIx64 ": %s at level %" PRIu32
+		       "\n",
 		       mmv_x86_fault_code(mode, to, access), to->gva.raw, mmv_end_name(to->end),
 		       to->level);
 }
@@ -74,7 +76,8 @@ static void show(const struct mmv_x86_space *space, const char *what, uint64_t g
 
 int main(void)
 {
-	const struct mmv_x86_cpu cpu = { .features = MMV_X86_CPU_1G | MMV_X86_CPU_PAT, .maxphyaddr = 40 };
+	const struct mmv_x86_cpu cpu = { .features = MMV_X86_CPU_1G | MMV_X86_CPU_PAT,
+					 .maxphyaddr = 40 };
 	const struct mmv_x86_regs regs = {
 		.cr0 = MMV_X86_CR0_PE | MMV_X86_CR0_WP | MMV_X86_CR0_PG,
 		.cr4 = MMV_X86_CR4_PAE | MMV_X86_CR4_SMEP | MMV_X86_CR4_SMAP,

@@ -10,9 +10,9 @@
 
 enum { GMEM_LG2_32 = 2, GMEM_LG2_64 = 3 };
 
-/* The caller filled the window as it pleased: no type may be assumed. */
+/* The caller filled the window as it pleased: no type may be assumed. (32-bit hosts align less.) */
 typedef uint32_t __attribute__((may_alias)) gmem_word32_t;
-typedef uint64_t __attribute__((may_alias)) gmem_word64_t;
+typedef uint64_t __attribute__((may_alias, aligned(8))) gmem_word64_t;
 
 static inline uint32_t gmem_le32(uint32_t word)
 {

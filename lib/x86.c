@@ -172,8 +172,7 @@ uint32_t mmv_x86_fault_code(const struct mmv_x86_mode *mode, const struct mmv_tr
 	code |= to->end == MMV_END_RESERVED ? MMV_X86_PF_RSVD : 0;
 	if (flags & MMV_ACCESS_FETCH && mode->role & (MMV_X86_EFER_NXE | MMV_X86_CR4_SMEP))
 		code |= MMV_X86_PF_ID;
-	if (to->end == MMV_END_DENIED &&
-	    key_denies(mode->role, access, to->leaf.prot & MMV_PROT_USER, to->leaf.key))
+	if (to->end == MMV_END_DENIED && key_denies(mode->role, access, &to->leaf))
 		code |= MMV_X86_PF_PK;
 	code |= flags & MMV_ACCESS_SHSTK ? MMV_X86_PF_SHSTK : 0;
 	return code;

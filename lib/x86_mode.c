@@ -4,7 +4,8 @@
 
 #include <mmuvirt/x86.h>
 
-/* Roles keep control bits at their register's place; below are the format and a bit that is always 1. */
+/* Roles keep control bits at their register's place; below are the format and a bit that is always
+ * 1. */
 enum { ROLE_FORMAT_SHIFT = 1 };
 
 /* The bits that have an effect in each format, beside CR4.CET ("Paging-Mode Modifiers"). */
@@ -86,8 +87,8 @@ static struct mmv_x86_minds minds(unsigned have, unsigned lack)
 }
 
 /*
- * "Determination of Access Rights", access by access. Whether a page is a shadow stack is found out apart; what
- * is left is that its U/S must be the access's.
+ * "Determination of Access Rights", access by access. Whether a page is a shadow stack is found out
+ * apart; what is left is that its U/S must be the access's.
  */
 static struct mmv_x86_minds minds_of(uint64_t role, uint32_t flags)
 {
@@ -106,8 +107,8 @@ static struct mmv_x86_minds minds_of(uint64_t role, uint32_t flags)
 }
 
 /*
- * The same access, pleased only by pages whose key is not looked at: with PKU they must be supervisor pages,
- * with PKS user pages, and with both there are none.
+ * The same access, pleased only by pages whose key is not looked at: with PKU they must be
+ * supervisor pages, with PKS user pages, and with both there are none.
  */
 static struct mmv_x86_minds easy_of(uint64_t role, struct mmv_x86_minds minds)
 {
@@ -210,7 +211,8 @@ static void init_pae(struct mmv_x86_mode *mode, const struct mmv_x86_cpu *cpu)
 	mode->bad_large[X86_LEVEL_PD] = MMV_BITS(20, 13) | (pat ? 0 : X86_LARGE_PAT);
 }
 
-/* A 4-MByte entry has address bits 39:32 in 20:13, as many as the processor has; the rest is reserved. */
+/* A 4-MByte entry has address bits 39:32 in 20:13, as many as the processor has; the rest is
+ * reserved. */
 static uint64_t pse36_bits(const struct mmv_x86_cpu *cpu)
 {
 	unsigned width = cpu->maxphyaddr < 40 ? cpu->maxphyaddr : 40;

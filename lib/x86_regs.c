@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Register events: PAE's page-directory-pointer entries, and the registers to shadow a guest with. */
+/* Register events: PAE's page-directory-pointer entries, and the registers to shadow a guest with.
+ * */
 #include "fmt/x86_bits.h"
 #include "gmem.h"
 
@@ -66,8 +67,8 @@ enum rule {
 };
 
 /*
- * Write protection, NX and PAE entries are what the shadow tables are made of; shadow entries carry no
- * protection keys and no shadow-stack marks. All bits that are not here stay the guest's.
+ * Write protection, NX and PAE entries are what the shadow tables are made of; shadow entries carry
+ * no protection keys and no shadow-stack marks. All bits that are not here stay the guest's.
  */
 static const struct {
 	uint64_t bit;
@@ -84,7 +85,7 @@ static const struct {
 	{ MMV_X86_EFER_LMA, EFER, LMA },       { MMV_X86_EFER_NXE, EFER, NX },
 };
 
-static bool hw_bit(enum rule rule, bool set, const struct mmv_x86_regs *guest, uint32_t policy)
+static bool hw_bit(enum rule rule, uint64_t own, const struct mmv_x86_regs *guest, uint32_t policy)
 {
 	bool lma = guest->efer & MMV_X86_EFER_LMA;
 
@@ -94,15 +95,15 @@ static bool hw_bit(enum rule rule, bool set, const struct mmv_x86_regs *guest, u
 	case ON:
 		return true;
 	case IF_PAGING:
-		return set && guest->cr0 & MMV_X86_CR0_PG;
+		return own && guest->cr0 & MMV_X86_CR0_PG;
 	case IF_LONG:
-		return set && lma;
+		return own && lma;
 	case LMA:
 		return lma;
 	case PCID:
 		return lma && policy & MMV_X86_HW_PCID;
 	case NX:
-		return set || policy & MMV_X86_HW_NX;
+		return own || policy & MMV_X86_HW_NX;
 	}
 	return false;
 }
@@ -113,10 +114,10 @@ struct mmv_x86_regs mmv_x86_hw_regs(const struct mmv_x86_regs *guest, uint32_t p
 
 	for (size_t i = 0; i < sizeof(hw_bits) / sizeof(hw_bits[0]); i++) {
 		uint64_t *reg = &regs[hw_bits[i].reg];
-		bool set = *reg & hw_bits[i].bit;
+		uint64_t own = *reg & hw_bits[i].bit;
 
 		*reg &= ~hw_bits[i].bit;
-		*reg |= hw_bit(hw_bits[i].rule, set, guest, policy) ? hw_bits[i].bit : 0;
+		*reg |= hw_bit(hw_bits[i].rule, own, guest, policy) ? hw_bits[i].bit : 0;
 	}
 	return (struct mmv_x86_regs){ regs[CR0], regs[CR4], regs[EFER] };
 }

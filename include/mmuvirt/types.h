@@ -63,10 +63,11 @@ enum mmv_status {
 	MMV_BAD_ALIGN = 32,
 	/** A window is empty, wraps round 2^64, or overlaps another. */
 	MMV_BAD_RANGE = 33,
-	/** The access's flags name no access that this mode has: two kinds at once, a fetch from the
-	 *  shadow stack, a shadow-stack access with CR4.CET = 0, an unknown bit. */
+	/** The access's flags name no access that this mode has: two kinds at once, a fetch from
+	 *  the shadow stack, a shadow-stack access with CR4.CET = 0, an unknown bit. */
 	MMV_BAD_ACCESS = 34,
-	/** Registers or processor facts that no processor can hold together; a pointer that is missing. */
+	/** Registers or processor facts that no processor can hold together; a pointer that is
+	 *  missing. */
 	MMV_BAD_CONFIG = 35,
 
 	/** A guest word outside all memory was needed, and the policy is MMV_UNREACHABLE_STOP. */
@@ -103,9 +104,9 @@ struct mmv_gmem_ops {
 	/** Loads a word, once, whole. MMV_OK; MMV_UNREACHABLE: no memory there; any other value
 	 *  ends the walk and is returned by it as it is. */
 	enum mmv_status (*load)(void *ctx, mmv_gpa_t gpa, unsigned lg2, uint64_t *value);
-	/** Stores `desired` if the word is `expected`, atomically, touching no neighbour. MMV_OK: stored,
-	 *  or dropped by read-only memory; MMV_RETRY: the word is another; MMV_UNREACHABLE and other
-	 *  values as above. */
+	/** Stores `desired` if the word is `expected`, atomically, touching no neighbour. MMV_OK:
+	 *  stored, or dropped by read-only memory; MMV_RETRY: the word is another; MMV_UNREACHABLE
+	 *  and other values as above. */
 	enum mmv_status (*cas)(void *ctx, mmv_gpa_t gpa, unsigned lg2, uint64_t expected,
 			       uint64_t desired);
 };
@@ -118,9 +119,9 @@ enum mmv_unreachable {
 };
 
 /**
- * All of a guest's physical memory. Fill the fields up to `unreachable`, call mmv_gmem_init, and leave
- * it alone while in use. The window that starts at 0 is read by inlined code; the others are looked through
- * in their order.
+ * All of a guest's physical memory. Fill the fields up to `unreachable`, call mmv_gmem_init, and
+ * leave it alone while in use. The window that starts at 0 is read by inlined code; the others are
+ * looked through in their order.
  */
 struct mmv_gmem {
 	const struct mmv_window *windows; /**< may be NULL if window_count is 0 */
@@ -129,7 +130,8 @@ struct mmv_gmem {
 	void *ctx;			/**< handed to ops */
 	enum mmv_unreachable unreachable;
 
-	/** Set by mmv_gmem_init, for the inlined path: the window that starts at 0, if there is one. */
+	/** Set by mmv_gmem_init, for the inlined path: the window that starts at 0, if there is
+	 *  one. */
 	const unsigned char *fast_base;
 	uint64_t fast_size;
 };
@@ -138,8 +140,8 @@ struct mmv_gmem {
  * Checks the description and makes it ready.
  *
  * MMV_OK
- * MMV_BAD_CONFIG: windows is NULL though window_count is not 0; a window's base is NULL; an ops without
- *   load or cas; an unknown policy or window flag.
+ * MMV_BAD_CONFIG: windows is NULL though window_count is not 0; a window's base is NULL; an ops
+ *   without load or cas; an unknown policy or window flag.
  * MMV_BAD_ALIGN, MMV_BAD_RANGE: a window, as at the status.
  * Context: owner of the object.
  */
@@ -148,19 +150,20 @@ MMV_MUST_CHECK enum mmv_status mmv_gmem_init(struct mmv_gmem *gmem);
 /**
  * Loads one guest word: windows, then ops, then policy. lg2 is 2 or 3, gpa a multiple of 1 << lg2.
  *
- * MMV_OK: *value is set. MMV_BAD_ALIGN: gpa or lg2. MMV_UNREACHABLE: by policy. Or what ops->load said.
+ * MMV_OK: *value is set. MMV_BAD_ALIGN: gpa or lg2. MMV_UNREACHABLE: by policy. Or what ops->load
+ *   said.
  * Context: reader.
  */
 MMV_MUST_CHECK enum mmv_status mmv_gmem_load(const struct mmv_gmem *gmem, mmv_gpa_t gpa,
 					     unsigned lg2, uint64_t *value);
 
 /**
- * Replaces `expected` by `desired` in one guest word, or finds that it has changed. The width is the
- * entry's own: a neighbour is never touched. In read-only memory, and (unless the policy is
+ * Replaces `expected` by `desired` in one guest word, or finds that it has changed. The width is
+ * the entry's own: a neighbour is never touched. In read-only memory, and (unless the policy is
  * MMV_UNREACHABLE_STOP) where there is none, the store is dropped and the answer is MMV_OK.
  *
- * MMV_OK. MMV_RETRY: the word is not `expected`. MMV_BAD_ALIGN, MMV_UNREACHABLE: as mmv_gmem_load. Or what
- * ops->cas said.
+ * MMV_OK. MMV_RETRY: the word is not `expected`. MMV_BAD_ALIGN, MMV_UNREACHABLE: as mmv_gmem_load.
+ * Or what ops->cas said.
  * Context: sharer.
  */
 MMV_MUST_CHECK enum mmv_status mmv_gmem_cas(const struct mmv_gmem *gmem, mmv_gpa_t gpa,
@@ -216,8 +219,8 @@ enum mmv_kind {
 #define MMV_ACCESS_USER 0x08u
 /** RFLAGS.AC is 1. Matters to explicit supervisor accesses under SMAP and LASS only. */
 #define MMV_ACCESS_AC 0x10u
-/** An access that the processor makes by itself (descriptor tables, TSS, stack switch): supervisor, and
- *  blind to AC, whatever USER and AC say. */
+/** An access that the processor makes by itself (descriptor tables, TSS, stack switch): supervisor,
+ *  and blind to AC, whatever USER and AC say. */
 #define MMV_ACCESS_IMPLICIT 0x20u
 
 /** One access, with all that can change without a VM exit. Pass it by value. */
@@ -235,11 +238,11 @@ struct mmv_access {
 
 /** How a walk ended. */
 enum mmv_end {
-	MMV_END_MAPPED,	     /**< the access is allowed */
-	MMV_END_NOT_PRESENT, /**< an entry is not present */
-	MMV_END_RESERVED,    /**< a present entry has a reserved bit set */
-	MMV_END_DENIED, /**< mapped, and a rights check or a protection key forbids the access */
-	MMV_END_NON_CANONICAL, /**< no entry was read: #GP(0), or #SS(0) through the stack segment */
+	MMV_END_MAPPED,	       /**< the access is allowed */
+	MMV_END_NOT_PRESENT,   /**< an entry is not present */
+	MMV_END_RESERVED,      /**< a present entry has a reserved bit set */
+	MMV_END_DENIED,	       /**< mapped, but a right or a protection key forbids the access */
+	MMV_END_NON_CANONICAL, /**< no entry was read: #GP(0), or #SS(0) through the stack */
 	MMV_END_LASS,	       /**< linear-address-space separation; as NON_CANONICAL */
 };
 
@@ -248,8 +251,8 @@ const char *mmv_end_name(enum mmv_end end);
 
 /** The answer to one address. */
 struct mmv_translation {
-	/** The address as it was translated: untagged (LAM), cut to 32 bits outside long mode. A page
-	 *  fault puts it into CR2. */
+	/** The address as it was translated: untagged (LAM), cut to 32 bits outside long mode. A
+	 *  page fault puts it into CR2. */
 	mmv_gva_t gva;
 	mmv_gpa_t gpa;	      /**< where gva is; 0 unless MMV_END_MAPPED */
 	struct mmv_leaf leaf; /**< for MMV_END_MAPPED and MMV_END_DENIED; else all 0 */
@@ -268,10 +271,9 @@ struct mmv_step {
 struct mmv_walk {
 	struct mmv_translation to;
 	uint32_t steps; /**< bit L: step[L] holds an entry that was read */
-	/** For MMV_END_MAPPED, what mmv_..._commit_ad has to do before the translation is used. */
-	uint16_t want_accessed; /**< bit L: the accessed flag of step[L] is to be set */
-	uint16_t
-		want_dirty; /**< bit L: the dirty flag of step[L] is to be set (L: the leaf's level) */
+	/** For MMV_END_MAPPED, what mmv_..._commit_ad has to do before the translation is used: bit L, that
+	 *  the accessed or the dirty flag of step[L] is to be set. */
+	uint16_t want_accessed, want_dirty;
 	struct mmv_step step[MMV_LEVELS_MAX];
 };
 

@@ -100,9 +100,10 @@ enum mmv_x86_format {
 };
 
 /**
- * What an access minds in the entries that it uses. A byte says what they lack, by OR over them (bit 0: execute
- * rights; 1: present; 2: R/W; 3: U/S; 6: accessed; 7: dirty, the leaf's); of its bits in `care`, those in `must` have
- * to be 1 and the others 0. No walk can please an access that the mode does not have.
+ * What an access minds in the entries that it uses. A byte says what they lack, by OR over them
+ * (bit 0: execute rights; 1: present; 2: R/W; 3: U/S; 6: accessed; 7: dirty, the leaf's); of its
+ * bits in `care`, those in `must` have to be 1 and the others 0. No walk can please an access that
+ * the mode does not have.
  */
 struct mmv_x86_minds {
 	uint8_t must, care;
@@ -121,12 +122,15 @@ struct mmv_x86_mode {
 	struct mmv_x86_minds minds[64]; /**< by the access's flags */
 	/** The same, but pleased only by pages whose protection key does not matter. */
 	struct mmv_x86_minds easy[64];
-	/** bad[L]: bits of (entry ^ present) that are set in no good entry of level L; 0 if there is no level L. */
+	/** bad[L]: bits of (entry ^ present) that are set in no good entry of level L; 0 if there
+	 *  is no level L. */
 	uint64_t bad[MMV_LEVELS_MAX];
-	/** large[L]: the bit that makes an entry of level L > 0 a leaf; bad_large[L]: reserved in such a leaf. */
+	/** large[L]: the bit that makes an entry of level L > 0 a leaf; bad_large[L]: reserved in
+	 *  such a leaf. */
 	uint64_t large[MMV_LEVELS_MAX], bad_large[MMV_LEVELS_MAX];
-	/** For the inlined path: bits of a table entry, from 12 up, that are address or reserved; and the least address
-	 *  that has a bit which is no address bit. 0 in modes without that path, those with CR4.LASS or CET. */
+	/** For the inlined path: bits of a table entry, from 12 up, that are address or reserved;
+	 *  and the least address that has a bit which is no address bit. 0 in modes without that
+	 *  path, those with CR4.LASS or CET. */
 	uint64_t common_mask, common_end;
 	uint64_t oa_mask;   /**< address bits of an entry */
 	uint64_t oa_high;   /**< PSE-36: bits of a 4-MByte entry that are address bits 32 and up */
@@ -148,16 +152,16 @@ struct mmv_x86_space {
 };
 
 /**
- * Turns registers and processor facts into a mode. Nothing needs to be done again on a change of CR3,
- * PKRU, PKRS, RFLAGS.AC or CPL.
+ * Turns registers and processor facts into a mode. Nothing needs to be done again on a change of
+ * CR3, PKRU, PKRS, RFLAGS.AC or CPL.
  *
- * Paging is on with CR0.PG; long mode is EFER.LMA; CR4.PSE matters in 32-bit paging only, EFER.NXE with
- * CR4.PAE only, CR4.PKE, PKS, LA57, LAM and LASS in long mode only ("Paging-Mode Modifiers").
+ * Paging is on with CR0.PG; long mode is EFER.LMA; CR4.PSE matters in 32-bit paging only, EFER.NXE
+ * with CR4.PAE only, CR4.PKE, PKS, LA57, LAM and LASS in long mode only ("Paging-Mode Modifiers").
  *
  * MMV_OK
- * MMV_BAD_CONFIG: maxphyaddr outside 32..52; c_bit outside 51:32; an unknown feature; CR0.PG without
- *   CR0.PE; EFER.LMA other than (EFER.LME and CR0.PG); EFER.LMA without CR4.PAE; CR4.PCIDE without
- *   EFER.LMA; CR4.CET without CR0.WP. *mode is not changed.
+ * MMV_BAD_CONFIG: maxphyaddr outside 32..52; c_bit outside 51:32; an unknown feature; CR0.PG
+ *   without CR0.PE; EFER.LMA other than (EFER.LME and CR0.PG); EFER.LMA without CR4.PAE; CR4.PCIDE
+ *   without EFER.LMA; CR4.CET without CR0.WP. *mode is not changed.
  * Context: owner of *mode.
  */
 MMV_MUST_CHECK enum mmv_status mmv_x86_mode_init(struct mmv_x86_mode *mode,
@@ -165,13 +169,13 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_mode_init(struct mmv_x86_mode *mode,
 						 const struct mmv_x86_regs *regs);
 
 /**
- * MOV to CR3 under PAE paging (also: MOV to CR0 or CR4, VM entry, as "PDPTE Registers" lists them): reads
- * the four page-directory-pointer entries at cr3[31:5], and only if all are good changes space->root.
- * Later stores to them have no effect until the next load. Outside PAE paging, and with
- * MMV_X86_CPU_PDPTE_MEMORY, only root.cr3 changes.
+ * MOV to CR3 under PAE paging (also: MOV to CR0 or CR4, VM entry, as "PDPTE Registers" lists them):
+ * reads the four page-directory-pointer entries at cr3[31:5], and only if all are good changes
+ * space->root. Later stores to them have no effect until the next load. Outside PAE paging, and
+ * with MMV_X86_CPU_PDPTE_MEMORY, only root.cr3 changes.
  *
- * MMV_OK: *end is MMV_END_MAPPED, and space->root is changed; or MMV_END_RESERVED: a present entry has a
- *   reserved bit, the processor raises #GP(0), and space->root is as it was.
+ * MMV_OK: *end is MMV_END_MAPPED, and space->root is changed; or MMV_END_RESERVED: a present entry
+ *   has a reserved bit, the processor raises #GP(0), and space->root is as it was.
  * MMV_UNREACHABLE, or what the gmem said: nothing changed.
  * Context: owner of *space.
  */
@@ -181,12 +185,12 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_load_pdptes(struct mmv_x86_space *space, 
 /**
  * Walks: reads each entry once, judges it, records it. Writes nothing to guest memory.
  *
- * The order is the processor's: address checks (LAM's untagging of data accesses that are not implicit, then
- * canonical, then LASS; no entry is read); then from the root down, not-present before reserved, upper
- * entries before lower; rights only once the leaf is known, the key last. With paging off all is allowed,
- * in 4-KByte leaves with all rights but shadow stack.
- * Before the translation of a MMV_END_MAPPED walk is used, mmv_x86_commit_ad must have returned MMV_OK
- * if walk->want_accessed or want_dirty is not 0.
+ * The order is the processor's: address checks (LAM's untagging of data accesses that are not
+ * implicit, then canonical, then LASS; no entry is read); then from the root down, not-present
+ * before reserved, upper entries before lower; rights only once the leaf is known, the key last.
+ * With paging off all is allowed, in 4-KByte leaves with all rights but shadow stack.
+ * Before the translation of a MMV_END_MAPPED walk is used, mmv_x86_commit_ad must have returned
+ * MMV_OK if walk->want_accessed or want_dirty is not 0.
  *
  * MMV_OK: *walk is set; walk->to.end says how it ended. Otherwise *walk is undefined:
  * MMV_BAD_ACCESS, MMV_UNREACHABLE: as at the status. Or what the gmem said.
@@ -196,25 +200,28 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_walk(const struct mmv_x86_space *space, m
 					    struct mmv_access access, struct mmv_walk *walk);
 
 /**
- * Sets the accessed and dirty flags that a MMV_END_MAPPED walk asks for, each by one compare-and-swap of the
- * entry's own width against the value that was judged ("Accessed and Dirty Flags"). Does nothing for
- * other ends. Stores nothing where a flag is already set, so tables in read-only memory work.
+ * Sets the accessed and dirty flags that a MMV_END_MAPPED walk asks for, each by one
+ * compare-and-swap of the entry's own width against the value that was judged ("Accessed and Dirty
+ * Flags"). Does nothing for other ends. Stores nothing where a flag is already set, so tables in
+ * read-only memory work.
  *
- * MMV_OK. MMV_RETRY: an entry has changed since; walk again (flags set until then stay: they are of entries
- * that were used). MMV_UNREACHABLE, or what the gmem said.
+ * MMV_OK. MMV_RETRY: an entry has changed since; walk again (flags set until then stay: they are of
+ * entries that were used). MMV_UNREACHABLE, or what the gmem said.
  * Context: sharer.
  */
 MMV_MUST_CHECK enum mmv_status mmv_x86_commit_ad(const struct mmv_x86_space *space,
 						 const struct mmv_walk *walk);
 
-/** Where flags are due, mmv_x86_translate walks and commits at most this often before it answers MMV_RETRY. */
+/** Where flags are due, mmv_x86_translate walks and commits at most this often before it answers
+ *  MMV_RETRY. */
 #define MMV_X86_TRANSLATE_TRIES 4
 
 /**
  * Walk and commit in one, without a record; the common case of an emulator or a fault handler.
  *
  * MMV_OK: *to is set; if it is MMV_END_MAPPED, the accessed and dirty flags are set.
- * MMV_RETRY: the guest changed entries between walk and commit, MMV_X86_TRANSLATE_TRIES times in a row.
+ * MMV_RETRY: the guest changed entries between walk and commit, MMV_X86_TRANSLATE_TRIES times in a
+ *   row.
  * MMV_BAD_ACCESS, MMV_UNREACHABLE, or what the gmem said. Then *to is undefined.
  * Context: sharer.
  */
@@ -231,10 +238,11 @@ struct mmv_x86_batch {
 };
 
 /**
- * mmv_x86_translate for many addresses, with their cache misses overlapped. The result is that of one
- * call after another.
+ * mmv_x86_translate for many addresses, with their cache misses overlapped. The result is that of
+ * one call after another.
  *
- * MMV_OK: all are done. Any other status is that of address [done]; the caller may deal with it, step over
+ * MMV_OK: all are done. Any other status is that of address [done]; the caller may deal with it,
+ *   step over
  * it, and call again. Answers from `done` on are undefined.
  * Context: sharer.
  */
@@ -244,25 +252,27 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_translate_batch(const struct mmv_x86_spac
 
 /**
  * The error code of the page fault that the processor raises ("Page-Fault Exceptions"), for an
- * answer that ended NOT_PRESENT, RESERVED or DENIED; 0 for the other ends (#GP(0) and #SS(0) have error code 0).
- * The fault's CR2 is to->gva. PK is set whenever the key forbids the access, even if another check does too.
+ * answer that ended NOT_PRESENT, RESERVED or DENIED; 0 for the other ends (#GP(0) and #SS(0) have
+ * error code 0). The fault's CR2 is to->gva. PK is set whenever the key forbids the access, even if
+ * another check does too.
  * Context: any.
  */
 uint32_t mmv_x86_fault_code(const struct mmv_x86_mode *mode, const struct mmv_translation *to,
 			    struct mmv_access access);
 
 /**
- * MMV_PROT_* over the recorded entries above `level`: what a table at that level inherits. All rights but
- * MMV_PROT_SHSTK, which only leaves have, if there are none above. PAE page-directory-pointer entries do not count. level is 0..4.
+ * MMV_PROT_* over the recorded entries above `level`: what a table at that level inherits. All
+ * rights but MMV_PROT_SHSTK, which only leaves have, if there are none above. PAE
+ * page-directory-pointer entries do not count. level is 0..4.
  * Context: any.
  */
 uint8_t mmv_x86_rights_above(const struct mmv_x86_mode *mode, const struct mmv_walk *walk,
 			     unsigned level);
 
 /**
- * What one entry of a table at `level` means on its own. *leaf: for a leaf, all of it (MMV_PROT_SHSTK if the
- * entry looks like one under CR4.CET); for a table, oa (the next table) and prot (the rights it passes on,
- * never MMV_PROT_SHSTK); else all 0. In PAE, level 2 is the
+ * What one entry of a table at `level` means on its own. *leaf: for a leaf, all of it
+ * (MMV_PROT_SHSTK if the entry looks like one under CR4.CET); for a table, oa (the next table) and
+ * prot (the rights it passes on, never MMV_PROT_SHSTK); else all 0. In PAE, level 2 is the
  * page-directory-pointer entry. A level that the format does not have is MMV_KIND_BAD.
  * Context: any.
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Up to 64 walks in step, level by level, so that their cache misses overlap: each walk asks for the line of its
- * next entry and the others take their turn before it is read. Only the common way is done here. A lane that
- * leaves it is dropped, and walks again on its own.
+ * Up to 64 walks in step, level by level, so that their cache misses overlap: each walk asks for
+ * the line of its next entry and the others take their turn before it is read. Only the common way
+ * is done here. A lane that leaves it is dropped, and walks again on its own.
  *
- * Between levels a lane lives in its answer: gpa is where its next entry is, leaf.oa what the entries above lack.
+ * Between levels a lane lives in its answer: gpa is where its next entry is, leaf.oa what the
+ * entries above lack.
  */
 
 static inline __attribute__((always_inline)) bool lane_enter(const struct cursor *c, unsigned level)

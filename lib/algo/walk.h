@@ -3,9 +3,9 @@
  * The guest page walk, once for all formats. The file that includes this has one format's header in
  * scope and defines MMV_FN.
  *
- * There is a common way, unrolled, for what nearly all walks are: tables in the window at 0, a smallest leaf, an
- * access that is allowed with no flag due. Wherever a walk leaves it, the general way takes the cursor and
- * goes on from there; no entry is read twice.
+ * There is a common way, unrolled, for what nearly all walks are: tables in the window at 0, a
+ * smallest leaf, an access that is allowed with no flag due. Wherever a walk leaves it, the general
+ * way takes the cursor and goes on from there; no entry is read twice.
  */
 
 /* Where the next table has its entry for the address. */
@@ -117,82 +117,56 @@ static bool cursor_shadow_stack(const struct cursor *c)
 	return c->mode->role & MMV_X86_CR4_CET && shadow_stack_page(c->above, cursor_raw(c));
 }
 
-/* Shadow stacks and protection keys: what the access demands beyond the bits of the page. */
-static bool cursor_special_allows(const struct cursor *c, struct mmv_access access)
+/* Judges a good leaf. Any shadow-stack page is marked as one by now. */
+static enum mmv_end cursor_judge(const struct cursor *c, uint8_t missed)
 {
-	if (access.flags & MMV_ACCESS_SHSTK && !cursor_shadow_stack(c))
-		return false;
-	return !key_denies(c->mode->role, access, !(cursor_lacks(c) & X86_LACKS_U),
-			   gfmt_key(cursor_raw(c)));
+	const struct mmv_leaf *leaf = &c->to->leaf;
+
+	if (missed & X86_LACKS_RIGHTS)
+		return MMV_END_DENIED;
+	if (c->access.flags & MMV_ACCESS_SHSTK && !(leaf->prot & MMV_PROT_SHSTK))
+		return MMV_END_DENIED;
+	return key_denies(c->mode->role, c->access, leaf) ? MMV_END_DENIED : MMV_END_MAPPED;
 }
 
-/* A flag is due; only a record knows where. The address as it was translated translates to itself. */
-static enum mmv_status cursor_flags_due(const struct cursor *c, struct mmv_access access)
+static void cursor_answer(struct cursor *c)
 {
-	if (!c->walk)
-		return mmv_x86_translate_recorded(c->space, (mmv_gva_t){ c->la }, access, c->to);
-	mmv_x86_want_flags(c->walk, access, GFMT_LEVELS);
-	return MMV_OK;
-}
-
-/* Judges a good leaf. */
-static enum mmv_status cursor_judge(const struct cursor *c, struct mmv_access access)
-{
-	uint8_t missed = minds_missed(c->mode->minds[access.flags], cursor_lacks(c));
+	uint8_t missed = minds_missed(c->mode->minds[c->access.flags], cursor_lacks(c));
 
 	cursor_mapped(c, c->level);
 	c->to->leaf.prot |= cursor_shadow_stack(c) ? MMV_PROT_SHSTK : 0;
-	if (missed & X86_LACKS_RIGHTS || !cursor_special_allows(c, access)) {
+	c->to->end = cursor_judge(c, missed);
+	if (c->to->end)
 		c->to->gpa.raw = 0;
-		c->to->end = MMV_END_DENIED;
-		return MMV_OK;
-	}
-	return missed ? cursor_flags_due(c, access) : MMV_OK;
+	c->flags_due = missed && !c->to->end;
+	if (c->flags_due && c->walk)
+		mmv_x86_want_flags(c->walk, c->access, GFMT_LEVELS);
 }
 
-/* What the common way hands over, beside its own arguments. */
-struct cursor_rest {
-	struct mmv_walk *walk;
-	uint64_t lacks, above;
-	unsigned level;
-	enum mmv_end end;
-	bool read;
-};
-
-/* The general way, from wherever the common way left. (The arguments are where they were: no moves.) */
-static __attribute__((noinline)) enum mmv_status
-cursor_general(const struct mmv_x86_space *space, mmv_gva_t la, struct mmv_access access,
-	       struct mmv_translation *to, const struct cursor_rest *rest)
+/* The general way, from wherever the common way left. */
+static __attribute__((noinline)) enum mmv_status cursor_general(struct cursor *c)
 {
-	struct cursor c = { .space = space,
-			    .mode = space->mode,
-			    .to = to,
-			    .walk = rest->walk,
-			    .la = la.raw,
-			    .lacks = rest->lacks,
-			    .above = rest->above,
-			    .level = rest->level,
-			    .read = rest->read };
-	enum mmv_end end = rest->end;
+	enum mmv_end end = c->end;
 	enum mmv_status status = MMV_OK;
 
-	if (!access_legal(c.mode, access.flags))
+	if (!access_legal(c->mode, c->access.flags))
 		return MMV_BAD_ACCESS;
-	if (!end && lass_denies(c.mode->role, c.la, access.flags))
+	if (!end && lass_denies(c->mode->role, c->la, c->access.flags))
 		end = MMV_END_LASS;
 	if (!end)
-		status = cursor_go_on(&c, &end);
+		status = cursor_go_on(c, &end);
 	if (status)
 		return status;
-	if (!end)
-		return cursor_judge(&c, access);
-	cursor_ended(&c, end);
+	if (end)
+		cursor_ended(c, end);
+	else
+		cursor_answer(c);
 	return MMV_OK;
 }
 
 /*
- * One level of the common way; a level that the format does not have is passed over. A reserved bit that is set
- * above bit 11 stays in the address of the next entry, and puts it beyond the limit.
+ * One level of the common way; a level that the format does not have is passed over. A reserved bit
+ * that is set above bit 11 stays in the address of the next entry, and puts it beyond the limit.
  */
 static inline __attribute__((always_inline)) bool cursor_descend(struct cursor *c, unsigned level)
 {
@@ -221,7 +195,7 @@ static inline __attribute__((always_inline)) bool cursor_easy(const struct curso
 /* Written out, so that each level's shifts, masks and record are constants. */
 static inline __attribute__((always_inline)) bool cursor_common(struct cursor *c, uint32_t flags)
 {
-	return likely(flags < ACCESS_FLAGS_END) && likely(!c->end) && gfmt_root(c) &&
+	return likely(!c->end) && likely(flags < ACCESS_FLAGS_END) && gfmt_root(c) &&
 	       cursor_descend(c, X86_LEVEL_PML5) && cursor_descend(c, X86_LEVEL_PML4) &&
 	       cursor_descend(c, X86_LEVEL_PDPT) && cursor_descend(c, X86_LEVEL_PD) &&
 	       cursor_descend(c, X86_LEVEL_PT) && cursor_easy(c, flags);
@@ -240,41 +214,66 @@ static inline void cursor_start(struct cursor *c, const struct mmv_x86_space *sp
 	c->read = false;
 }
 
-/* Both ways. walk: the record that `to` is in, or NULL. */
-static inline __attribute__((always_inline)) enum mmv_status
-cursor_run(const struct mmv_x86_space *space, mmv_gva_t gva, struct mmv_access access,
-	   struct mmv_translation *to, struct mmv_walk *walk)
+/* The common way from the address to the answer. False: the general way has to go on. */
+static inline __attribute__((always_inline)) bool
+cursor_run(struct cursor *c, const struct mmv_x86_space *space, mmv_gva_t gva, uint32_t flags)
 {
-	struct cursor_rest rest;
-	struct cursor c;
+	cursor_start(c, space);
+	c->end = gfmt_linear(space, gva.raw, flags, &c->la);
+	if (!cursor_common(c, flags))
+		return false;
+	cursor_mapped(c, X86_LEVEL_PT);
+	return true;
+}
 
-	cursor_start(&c, space);
-	c.to = to;
-	c.walk = walk;
-	c.end = gfmt_linear(space, gva.raw, access.flags, &c.la);
-	if (cursor_common(&c, access.flags)) {
-		cursor_mapped(&c, X86_LEVEL_PT);
-		return MMV_OK;
-	}
-	rest = (struct cursor_rest){ .walk = walk,
-				     .lacks = c.lacks,
-				     .above = c.above,
-				     .level = c.level,
-				     .end = c.end,
-				     .read = c.read };
-	return cursor_general(space, (mmv_gva_t){ c.la }, access, to, &rest);
+/* A copy, so that the cursor itself stays in registers. */
+static inline __attribute__((always_inline)) void
+cursor_hand_over(const struct cursor *c, struct mmv_access access, struct cursor *general)
+{
+	general->space = c->space;
+	general->mode = c->mode;
+	general->to = c->to;
+	general->walk = c->walk;
+	general->la = c->la;
+	general->lacks = c->lacks;
+	general->above = c->above;
+	general->level = c->level;
+	general->end = c->end;
+	general->read = c->read;
+	general->flags_due = false;
+	general->access = access;
 }
 
 enum mmv_status MMV_FN(walk)(const struct mmv_x86_space *space, mmv_gva_t gva,
 			     struct mmv_access access, struct mmv_walk *walk)
 {
-	return cursor_run(space, gva, access, &walk->to, walk);
+	struct cursor c, general;
+
+	c.to = &walk->to;
+	c.walk = walk;
+	if (likely(cursor_run(&c, space, gva, access.flags)))
+		return MMV_OK;
+	cursor_hand_over(&c, access, &general);
+	return cursor_general(&general);
 }
 
+/* Flags that are due take another walk, with a record. */
 enum mmv_status MMV_FN(translate)(const struct mmv_x86_space *space, mmv_gva_t gva,
 				  struct mmv_access access, struct mmv_translation *to)
 {
-	return cursor_run(space, gva, access, to, NULL);
+	struct cursor c, general;
+	enum mmv_status status;
+
+	c.to = to;
+	c.walk = NULL;
+	if (likely(cursor_run(&c, space, gva, access.flags)))
+		return MMV_OK;
+	cursor_hand_over(&c, access, &general);
+	status = cursor_general(&general);
+	if (!general.flags_due)
+		return status;
+	return mmv_x86_translate_recorded(general.space, (mmv_gva_t){ general.la }, general.access,
+					  general.to);
 }
 
 enum mmv_kind MMV_FN(decode)(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The contract of a guest format, and the cursor that it shares with the algorithm. A format's header
- * defines the constants
+ * The contract of a guest format, and the cursor that it shares with the algorithm. A format's
+ * header defines the constants
  *
  *     GFMT_LEVELS        levels whose entries are read from tables and carry rights
  *     GFMT_ENTRY_LG2     size of an entry
@@ -11,15 +11,15 @@
  * and the functions
  *
  *     enum mmv_end gfmt_linear(space, gva, flags, &la)   checks the address; what is translated
- *     bool gfmt_root(cursor)                             to the first table; false: not the common way
- *     uint64_t gfmt_stop(mode, level)                    lacks below bit 12 of what is no table entry
- *     unsigned gfmt_lg2(level)                           size of a leaf
+ *     bool gfmt_root(cursor)                             to the first table; false: not the common
+ *     way uint64_t gfmt_stop(mode, level)                    lacks below bit 12 of what is no table
+ *     entry unsigned gfmt_lg2(level)                           size of a leaf
  *     uint64_t gfmt_oa(mode, level, raw)                 output address of a leaf
  *     uint8_t gfmt_memtype(mode, level, raw)             PAT index of a leaf
  *     uint8_t gfmt_key(raw)                              protection key of a leaf
  *
- * Entries are passed by value; only gmem loads. Masks that depend on the processor or on registers are
- * in the mode.
+ * Entries are passed by value; only gmem loads. Masks that depend on the processor or on registers
+ * are in the mode.
  */
 #ifndef MMV_LIB_FMT_GUEST_H
 #define MMV_LIB_FMT_GUEST_H
@@ -47,6 +47,8 @@ struct cursor {
 	unsigned level;	       /* CURSOR_AT_ROOT: no entry was looked at */
 	enum mmv_end end;      /* other than MMV_END_MAPPED: the address was refused */
 	bool read;
+	bool flags_due; /* the access is allowed, but a flag is to be set first */
+	struct mmv_access access;
 };
 
 /* The entry at which the cursor is. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* 32-bit paging ("32-Bit Paging"): 4-byte entries, 4-MByte pages of up to 40 address bits (PSE-36). */
+/* 32-bit paging ("32-Bit Paging"): 4-byte entries, 4-MByte pages of up to 40 address bits (PSE-36).
+ * */
 #include "guest.h"
 
 enum {
@@ -45,7 +46,7 @@ static inline uint64_t gfmt_oa(const struct mmv_x86_mode *mode, unsigned level, 
 /* A processor without PAT ignores the bit where it does not reserve it. */
 static inline uint8_t gfmt_memtype(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw)
 {
-	uint8_t index = x86_pat_index(raw, level > X86_LEVEL_PT);
+	uint8_t index = x86_pat_index(raw, level);
 
 	return mode->features & MMV_X86_CPU_PAT ? index : index & 3;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * 4-level and 5-level paging ("4-Level Paging and 5-Level Paging"). The file that includes this defines
- * GFMT_LEVELS.
+ * 4-level and 5-level paging ("4-Level Paging and 5-Level Paging"). The file that includes this
+ * defines GFMT_LEVELS.
  */
 #include "guest_x86_wide.h"
 
@@ -44,8 +44,8 @@ static inline bool gfmt_canonical(uint64_t la)
 }
 
 /*
- * A canonical address has nothing to untag, but for LAM_U48 in 5-level paging, where the mask is wider
- * than what canonical leaves free.
+ * A canonical address has nothing to untag, but for LAM_U48 in 5-level paging, where the mask is
+ * wider than what canonical leaves free.
  */
 static inline bool gfmt_tagged(const struct mmv_x86_space *space, uint64_t gva)
 {

@@ -17,8 +17,8 @@ static inline enum mmv_end gfmt_linear(const struct mmv_x86_space *space, uint64
 }
 
 /*
- * The entry comes from a register, where it was judged when it was loaded ("PDPTE Registers"); or, on an
- * AMD processor under nested paging, from memory. It has no rights and no accessed flag.
+ * The entry comes from a register, where it was judged when it was loaded ("PDPTE Registers"); or,
+ * on an AMD processor under nested paging, from memory. It has no rights and no accessed flag.
  */
 static inline bool gfmt_root(struct cursor *c)
 {

@@ -25,7 +25,7 @@ static inline uint64_t gfmt_oa(const struct mmv_x86_mode *mode, unsigned level, 
 static inline uint8_t gfmt_memtype(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw)
 {
 	(void)mode;
-	return x86_pat_index(raw, level > X86_LEVEL_PT);
+	return x86_pat_index(raw, level);
 }
 
 #endif

@@ -49,16 +49,16 @@ static inline uint32_t x86_flags(uint64_t raw)
 }
 
 /* 4 * PAT + 2 * PCD + PWT; PAT is at bit 7 of a smallest leaf, at bit 12 of a large one. */
-static inline uint8_t x86_pat_index(uint64_t raw, bool large)
+static inline uint8_t x86_pat_index(uint64_t raw, unsigned level)
 {
-	uint64_t pat = large ? raw >> (X86_LARGE_PAT_SHIFT - 2) : raw >> (X86_PTE_PAT_SHIFT - 2);
+	uint64_t pat = level ? raw >> (X86_LARGE_PAT_SHIFT - 2) : raw >> (X86_PTE_PAT_SHIFT - 2);
 
 	return (uint8_t)((raw >> X86_PWT_SHIFT & 3) | (pat & 4));
 }
 
 /*
- * What an entry lacks: bits 0, 1, 2, 5 and 6 turned into their opposites, and bit 63, which is a lack already.
- * The lacks of a walk are those of its entries, taken together by OR.
+ * What an entry lacks: bits 0, 1, 2, 5 and 6 turned into their opposites, and bit 63, which is a
+ * lack already. The lacks of a walk are those of its entries, taken together by OR.
  */
 static inline uint64_t x86_lacks(uint64_t raw)
 {

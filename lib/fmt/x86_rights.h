@@ -65,13 +65,14 @@ static inline bool shadow_stack_page(uint64_t lacks_above, uint64_t leaf)
 }
 
 /*
- * Which register applies follows from the page, not from the access. Fetches are not checked. CR0.WP = 0
- * frees supervisor writes from write-disable, under either register.
+ * Which register applies follows from the page, not from the access. Fetches are not checked.
+ * CR0.WP = 0 frees supervisor writes from write-disable, under either register.
  */
-static inline bool key_denies(uint64_t role, struct mmv_access access, bool user_page, unsigned key)
+static inline bool key_denies(uint64_t role, struct mmv_access access, const struct mmv_leaf *page)
 {
+	bool user_page = page->prot & MMV_PROT_USER;
 	uint64_t enabled = user_page ? MMV_X86_CR4_PKE : MMV_X86_CR4_PKS;
-	uint32_t bits = (user_page ? access.pkru : access.pkrs) >> (KEY_BITS * key);
+	uint32_t bits = (user_page ? access.pkru : access.pkrs) >> (KEY_BITS * page->key);
 
 	if (!(role & enabled) || (access.flags & MMV_ACCESS_FETCH))
 		return false;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the instances of algo/walk.h and x86.c call of each other. Written out, so that a name can be found. */
+/* What the instances of algo/walk.h and x86.c call of each other. Written out, so that a name can
+ * be found. */
 #ifndef MMV_LIB_GUEST_X86_H
 #define MMV_LIB_GUEST_X86_H
 
 #include <mmuvirt/x86.h>
 
-/* Fills want_accessed and want_dirty of a mapped walk; entries of the lower `levels` levels have the flags. */
+/* Fills want_accessed and want_dirty of a mapped walk; entries of the lower `levels` levels have
+ * the flags. */
 void mmv_x86_want_flags(struct mmv_walk *walk, struct mmv_access access, unsigned levels);
 
 /* Walks with a record and sets flags, until they stick or the tries are used up. */

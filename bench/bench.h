@@ -34,6 +34,10 @@ struct world {
 
 extern struct world hot_4k, hot_2m, hot_pae, dram;
 
+/* A pointer to the next line at the start of each: the shortest dependent load. */
+enum { RING = 64 };
+extern void *ring[RING][8];
+
 /* The dram world's addresses: node i of a cycle through all lines of all last-level tables. */
 extern uint64_t dram_nodes;
 mmv_gva_t dram_gva(uint64_t node);

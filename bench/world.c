@@ -11,6 +11,7 @@
 enum { PAGE = 4096, ENTRIES = 512, FULL = 0x67, LARGE = 0xe7 };
 
 struct world hot_4k, hot_2m, hot_pae, dram;
+void *ring[RING][8];
 
 const struct mmv_x86_cpu bench_cpu = {
 	.features = MMV_X86_CPU_1G | MMV_X86_CPU_PAT | MMV_X86_CPU_PSE36,
@@ -97,17 +98,17 @@ static void init_hot_pae(void)
  * each, the first entry of every line is used. Node n is line n / tables of table n % tables.
  */
 enum { LINE = 8, DRAM_FIRST = 4 << 20 };
-static uint64_t dram_tables;
+static unsigned dram_tables_lg2;
 uint64_t dram_nodes;
 
 static uint64_t dram_table(uint64_t node)
 {
-	return node & (dram_tables - 1);
+	return node & (MMV_BIT(dram_tables_lg2) - 1);
 }
 
 static uint64_t dram_slot(uint64_t node)
 {
-	return node / dram_tables * LINE;
+	return (node >> dram_tables_lg2) * LINE;
 }
 
 mmv_gva_t dram_gva(uint64_t node)
@@ -126,9 +127,11 @@ uint64_t dram_next(uint64_t node)
 	return (node * 1664525 + 1013904223) & (dram_nodes - 1);
 }
 
-static void init_dram(uint64_t tables)
+static void init_dram(unsigned tables_lg2)
 {
-	dram_tables = tables;
+	uint64_t tables = MMV_BIT(tables_lg2);
+
+	dram_tables_lg2 = tables_lg2;
 	dram_nodes = tables * (ENTRIES / LINE);
 	world_open(&dram, DRAM_FIRST + tables * PAGE, &regs_4level);
 	put(&dram, 0, 0, PAGE | FULL);
@@ -140,10 +143,18 @@ static void init_dram(uint64_t tables)
 		dram.memory[dram_entry(node) - dram.memory] = dram_next(node) << 12 | FULL;
 }
 
+/* A ring of pointers, one a line, in the first-level cache. */
+static void init_ring(void)
+{
+	for (uint64_t i = 0; i < RING; i++)
+		ring[i][0] = ring[(i * 5 + 3) % RING];
+}
+
 void world_init(bool small)
 {
+	init_ring();
 	init_hot_4k();
 	init_hot_2m();
 	init_hot_pae();
-	init_dram(small ? ENTRIES : UINT64_C(32768));
+	init_dram(small ? 9 : 15);
 }

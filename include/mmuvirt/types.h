@@ -271,8 +271,8 @@ struct mmv_step {
 struct mmv_walk {
 	struct mmv_translation to;
 	uint32_t steps; /**< bit L: step[L] holds an entry that was read */
-	/** For MMV_END_MAPPED, what mmv_..._commit_ad has to do before the translation is used: bit L
-	 *  says that the accessed or the dirty flag of step[L] is to be set. */
+	/** For MMV_END_MAPPED, what mmv_..._commit_ad has to do before the translation is used:
+	 *  bit L says that the accessed or the dirty flag of step[L] is to be set. */
 	uint16_t want_accessed, want_dirty;
 	struct mmv_step step[MMV_LEVELS_MAX];
 };

@@ -262,8 +262,8 @@ uint32_t mmv_x86_fault_code(const struct mmv_x86_mode *mode, const struct mmv_tr
 
 /**
  * MMV_PROT_* over the recorded entries above `level`: what a table at that level inherits. All
- * rights but MMV_PROT_SHSTK, which only leaves have, if there are none above. PAE
- * page-directory-pointer entries do not count. level is 0..4.
+ * rights but MMV_PROT_SHSTK, which only leaves have, if there are none above; none at all if one
+ * of them is not present. PAE page-directory-pointer entries do not count. level is 0..4.
  * Context: any.
  */
 uint8_t mmv_x86_rights_above(const struct mmv_x86_mode *mode, const struct mmv_walk *walk,

@@ -193,12 +193,22 @@ static inline __attribute__((always_inline)) bool cursor_easy(const struct curso
 }
 
 /* Written out, so that each level's shifts, masks and record are constants. */
-static inline __attribute__((always_inline)) bool cursor_common(struct cursor *c, uint32_t flags)
+static inline __attribute__((always_inline)) bool cursor_upper(struct cursor *c, uint32_t flags)
 {
 	return likely(!c->end) && likely(flags < ACCESS_FLAGS_END) && gfmt_root(c) &&
 	       cursor_descend(c, X86_LEVEL_PML5) && cursor_descend(c, X86_LEVEL_PML4) &&
-	       cursor_descend(c, X86_LEVEL_PDPT) && cursor_descend(c, X86_LEVEL_PD) &&
-	       cursor_descend(c, X86_LEVEL_PT) && cursor_easy(c, flags);
+	       cursor_descend(c, X86_LEVEL_PDPT);
+}
+
+/* A leaf in a page directory, which is good and easy. */
+static inline __attribute__((always_inline)) bool cursor_large(const struct cursor *c,
+							       uint32_t flags)
+{
+	uint64_t bad = c->mode->bad[X86_LEVEL_PD] | c->mode->bad_large[X86_LEVEL_PD];
+
+	if (c->level != X86_LEVEL_PD || !(c->lacks & c->mode->large[X86_LEVEL_PD]))
+		return false;
+	return !(c->lacks & bad) && cursor_easy(c, flags);
 }
 
 static inline void cursor_start(struct cursor *c, const struct mmv_x86_space *space)
@@ -214,15 +224,37 @@ static inline void cursor_start(struct cursor *c, const struct mmv_x86_space *sp
 	c->read = false;
 }
 
+/* Not inlined: a second copy of the answer would take registers from the first. */
+static __attribute__((noinline)) void cursor_mapped_large(const struct mmv_x86_mode *mode,
+							  uint64_t la, uint64_t lacks,
+							  uint64_t above,
+							  struct mmv_translation *to)
+{
+	const struct cursor c = {
+		.mode = mode, .to = to, .la = la, .lacks = lacks, .above = above
+	};
+
+	cursor_mapped(&c, X86_LEVEL_PD);
+}
+
 /* The common way from the address to the answer. False: the general way has to go on. */
 static inline __attribute__((always_inline)) bool
 cursor_run(struct cursor *c, const struct mmv_x86_space *space, mmv_gva_t gva, uint32_t flags)
 {
 	cursor_start(c, space);
 	c->end = gfmt_linear(space, gva.raw, flags, &c->la);
-	if (!cursor_common(c, flags))
+	if (!cursor_upper(c, flags))
 		return false;
-	cursor_mapped(c, X86_LEVEL_PT);
+	if (likely(cursor_descend(c, X86_LEVEL_PD))) {
+		if (!cursor_descend(c, X86_LEVEL_PT) || !cursor_easy(c, flags))
+			return false;
+		cursor_mapped(c, X86_LEVEL_PT);
+		return true;
+	}
+	if (!cursor_large(c, flags))
+		return false;
+	cursor_steps(c, X86_LEVEL_PD);
+	cursor_mapped_large(c->mode, c->la, c->lacks, c->above, c->to);
 	return true;
 }
 

@@ -294,8 +294,9 @@ static bool is_data(uint64_t gpa)
 }
 
 /*
- * A fetch from no memory stops KVM with an internal error, and a read-modify-write to read-only no
- * memory begins with its read. Memory that is not data may be tables, which must stay as they are.
+ * Where there is no memory, a fetch stops KVM with an internal error, and a denied
+ * read-modify-write shows on the bus, as it begins with its read. Memory that is not data may be
+ * tables, which must stay as they are.
  */
 static bool comparable(const struct mmv_translation *to, enum vm_kind kind,
 		       const struct tried *tried)

@@ -21,7 +21,7 @@ enum {
 	NO_WP = 0x01,
 	NO_NXE = 0x02,
 	READ_ONLY_TABLES = 0x04,
-	AGENT_SETS_A = 0x08,	  /* between walk and commit, another agent sets A in the leaf */
+	OTHER_SETS_A = 0x08,	  /* between walk and commit, another CPU sets A in the leaf */
 	READ_FIRST = 0x10,	  /* the same address is read before */
 	ROOT_OFFSET_E0 = 0x20,	  /* PAE: the root table at 32 * 7 of its page */
 	PDPTE_FROM_MEMORY = 0x40, /* registers hold nothing of use */
@@ -441,9 +441,9 @@ static const struct row rows[] = {
 	  .flags = WRITE, .end = NOT_PRESENT, .code = 2 },
 	{ "A05", "a rights fault leaves the leaf", flags, 'A', LONG4, .flip = { [0] = US },
 	  .flags = WRITE | USER, .end = DENIED, .code = 7 },
-	{ "A07", "another agent sets A meanwhile", flags, 'A', LONG4, AGENT_SETS_A, .flags = WRITE,
+	{ "A07", "another CPU sets A meanwhile", flags, 'A', LONG4, OTHER_SETS_A, .flags = WRITE,
 	  .a = 0xf, .d = 1 },
-	{ "A07", "the same, 32-bit", flags, 'A', BITS32, AGENT_SETS_A, .flags = WRITE, .a = 3,
+	{ "A07", "the same, 32-bit", flags, 'A', BITS32, OTHER_SETS_A, .flags = WRITE, .a = 3,
 	  .d = 1 },
 	{ "A08", "a write after a read sets D", flags, 'A', LONG4, READ_FIRST, .flags = WRITE,
 	  .a = 0xf, .d = 1 },
@@ -771,7 +771,7 @@ static void check_memory(struct run *run)
 		expect_equal(run, "a word of guest memory", guest->ram[i], want.ram[i]);
 }
 
-static void set_agents_flag(struct run *run)
+static void set_others_flag(struct run *run)
 {
 	const struct guest_path *path = &run->path;
 	uint64_t raw = guest_entry(&run->guest, path, path->leaf);
@@ -779,12 +779,12 @@ static void set_agents_flag(struct run *run)
 	guest_set_entry(&run->guest, path, path->leaf, raw | A);
 }
 
-/* The agent's flag makes the first commit a retry; the second walk sees it and keeps it. */
+/* The other CPU's flag makes the first commit a retry; the second walk sees it and keeps it. */
 static void walk_again(struct run *run, struct mmv_walk *walk)
 {
 	enum mmv_status status;
 
-	set_agents_flag(run);
+	set_others_flag(run);
 	status = mmv_x86_commit_ad(&run->guest.space, walk);
 	expect_equal(run, "commit over a changed entry", (uint64_t)status, MMV_RETRY);
 	status = mmv_x86_walk(&run->guest.space, (mmv_gva_t){ run->gva }, run->access, walk);
@@ -814,7 +814,7 @@ static void run_walk(struct run *run)
 		expect_equal(run, "accessed flags asked for", walk.want_accessed, run->row->a);
 		expect_equal(run, "dirty flags asked for", walk.want_dirty, run->row->d);
 	}
-	if (run->row->how & AGENT_SETS_A)
+	if (run->row->how & OTHER_SETS_A)
 		walk_again(run, &walk);
 	status = mmv_x86_commit_ad(&run->guest.space, &walk);
 	expect_equal(run, "commit", (uint64_t)status, MMV_OK);

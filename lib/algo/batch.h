@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Up to 64 walks in step, level by level, so that their cache misses overlap: each walk asks for
- * the line of its next entry and the others take their turn before it is read. Only the common way
- * is done here. A lane that leaves it is dropped, and walks again on its own.
+ * Up to 64 walks in step, so that their cache misses overlap. The tables above the page directories, which any
+ * cache holds, are walked at once; then each walk asks for the line of its next entry, and the others
+ * take their turn before it is read. Only the common way is done here. A lane that leaves it is
+ * dropped, and walks again on its own.
  *
  * Between levels a lane lives in its answer: gpa is where its next entry is, leaf.oa what the
  * entries above lack.
@@ -29,14 +30,25 @@ static inline __attribute__((always_inline)) void lane_read(struct cursor *c, un
 	cursor_took(c, level, gpa, gmem_word_load(c->base + gpa, GFMT_ENTRY_LG2));
 }
 
-static inline __attribute__((always_inline)) bool lane_descend(struct cursor *c, unsigned level)
+static inline __attribute__((always_inline)) bool lane_start(struct cursor *c, mmv_gva_t gva,
+							     uint32_t flags)
 {
-	lane_read(c, level);
-	if (unlikely(c->lacks & gfmt_stop(c->mode, level)))
+	c->above = 0;
+	c->end = gfmt_linear(c->space, gva.raw, flags, &c->la);
+	if (!cursor_upper(c, flags))
+		return false;
+	c->to->gva.raw = c->la;
+	return lane_enter(c, X86_LEVEL_PD);
+}
+
+static inline __attribute__((always_inline)) bool lane_descend(struct cursor *c)
+{
+	lane_read(c, X86_LEVEL_PD);
+	if (unlikely(c->lacks & gfmt_stop(c->mode, X86_LEVEL_PD)))
 		return false;
 	c->above |= c->lacks;
 	c->table = c->lacks & c->mode->common_mask;
-	return lane_enter(c, level - 1);
+	return lane_enter(c, X86_LEVEL_PT);
 }
 
 static inline __attribute__((always_inline)) bool lane_finish(struct cursor *c, uint32_t flags)
@@ -48,39 +60,12 @@ static inline __attribute__((always_inline)) bool lane_finish(struct cursor *c, 
 	return true;
 }
 
-static inline bool lane_start(struct cursor *c, mmv_gva_t gva, uint32_t flags)
-{
-	c->above = 0;
-	if (gfmt_linear(c->space, gva.raw, flags, &c->la) || !gfmt_root(c))
-		return false;
-	c->to->gva.raw = c->la;
-	return lane_enter(c, GFMT_LEVELS - 1);
-}
-
-/* One level of all lanes in `live`; which of them go on. */
-static inline __attribute__((always_inline)) uint64_t
-lanes_descend(struct cursor *c, struct mmv_translation *to, uint64_t live, unsigned level)
-{
-	uint64_t on = live;
-
-	if (level >= GFMT_LEVELS)
-		return live;
-	for (; live; live &= live - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(live);
-
-		c->to = &to[i];
-		if (unlikely(!lane_descend(c, level)))
-			on &= ~MMV_BIT(i);
-	}
-	return on;
-}
-
 /* Answers what goes the common way; a bit for each answer. n <= 64; the access is legal. */
 uint64_t MMV_FN(group)(const struct mmv_x86_space *space, uint32_t flags, const mmv_gva_t *gva,
 		       struct mmv_translation *to, size_t n)
 {
 	struct cursor c;
-	uint64_t live = 0, done = 0;
+	uint64_t live = 0, on = 0, done = 0;
 
 	cursor_start(&c, space);
 	c.walk = NULL;
@@ -88,15 +73,13 @@ uint64_t MMV_FN(group)(const struct mmv_x86_space *space, uint32_t flags, const 
 		c.to = &to[i];
 		live |= lane_start(&c, gva[i], flags) ? MMV_BIT(i) : 0;
 	}
-	live = lanes_descend(&c, to, live, X86_LEVEL_PML5);
-	live = lanes_descend(&c, to, live, X86_LEVEL_PML4);
-	live = lanes_descend(&c, to, live, X86_LEVEL_PDPT);
-	live = lanes_descend(&c, to, live, X86_LEVEL_PD);
 	for (; live; live &= live - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(live);
-
-		c.to = &to[i];
-		done |= lane_finish(&c, flags) ? MMV_BIT(i) : 0;
+		c.to = &to[__builtin_ctzll(live)];
+		on |= lane_descend(&c) ? live & -live : 0;
+	}
+	for (; on; on &= on - 1) {
+		c.to = &to[__builtin_ctzll(on)];
+		done |= lane_finish(&c, flags) ? on & -on : 0;
 	}
 	return done;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Words and branches: what every file needs. */
+/* Which way a branch mostly goes. */
 #ifndef MMV_LIB_BITS_H
 #define MMV_LIB_BITS_H
 

@@ -90,6 +90,8 @@ struct gmem_word mmv_gmem_load_slow(const struct mmv_gmem *gmem, mmv_gpa_t gpa, 
 		};
 	if (gmem->ops)
 		word.status = gmem->ops->load(gmem->ctx, gpa, lg2, &word.value);
+	if (lg2 == GMEM_LG2_32)
+		word.value = (uint32_t)word.value;
 	return word.status == MMV_UNREACHABLE ? load_unreachable(gmem->unreachable, lg2) : word;
 }
 

@@ -32,6 +32,39 @@ static inline uint64_t gmem_word_load(const void *word, unsigned lg2)
 	return gmem_le64(__atomic_load_n((const gmem_word64_t *)word, __ATOMIC_RELAXED));
 }
 
+/*
+ * The window at 0, for inlined loads: they may be made of addresses below the limit. Only the
+ * functions here look inside.
+ */
+struct gmem_fast {
+	const unsigned char *base;
+	uint64_t limit;
+};
+
+/* end: the least address that must not be loaded this way, though the window may have it. */
+static inline struct gmem_fast gmem_fast(const struct mmv_gmem *gmem, uint64_t end)
+{
+	return (struct gmem_fast){
+		.base = gmem->fast_base,
+		.limit = gmem->fast_size < end ? gmem->fast_size : end,
+	};
+}
+
+static inline bool gmem_fast_has(struct gmem_fast fast, uint64_t gpa)
+{
+	return likely(gpa < fast.limit);
+}
+
+static inline uint64_t gmem_fast_load(struct gmem_fast fast, uint64_t gpa, unsigned lg2)
+{
+	return gmem_word_load(fast.base + gpa, lg2);
+}
+
+static inline void gmem_fast_prefetch(struct gmem_fast fast, uint64_t gpa)
+{
+	__builtin_prefetch(fast.base + gpa);
+}
+
 /* What a load answers: two registers, so that nothing of the caller's has to live in memory. */
 struct gmem_word {
 	uint64_t value;

@@ -35,11 +35,11 @@ enum mmv_status mmv_x86_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
 	case MMV_X86_PAGING_32BIT:
 		return mmv_x86_32bit_walk(space, gva, access, walk);
 	case MMV_X86_PAGING_OFF:
-		break;
+		walk->steps = 0;
+		walk->want_accessed = walk->want_dirty = 0;
+		return off_translate(space, gva, access, &walk->to);
 	}
-	walk->steps = 0;
-	walk->want_accessed = walk->want_dirty = 0;
-	return off_translate(space, gva, access, &walk->to);
+	return MMV_BAD_CONFIG;
 }
 
 void mmv_x86_want_flags(struct mmv_walk *walk, struct mmv_access access, unsigned levels)
@@ -108,9 +108,9 @@ enum mmv_status mmv_x86_translate(const struct mmv_x86_space *space, mmv_gva_t g
 	case MMV_X86_PAGING_32BIT:
 		return mmv_x86_32bit_translate(space, gva, access, to);
 	case MMV_X86_PAGING_OFF:
-		break;
+		return off_translate(space, gva, access, to);
 	}
-	return off_translate(space, gva, access, to);
+	return MMV_BAD_CONFIG;
 }
 
 /* Answers the easy ones of up to 64; a bit for each answer. */

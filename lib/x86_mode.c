@@ -77,8 +77,9 @@ static uint64_t role_of(const struct mmv_x86_regs *regs, enum mmv_x86_format for
 	       (regs->efer & format_bits[format].efer);
 }
 
-/* No walk gets to rights with an entry that is not present. */
-static const struct mmv_x86_minds never = { .must = X86_LACKS_P, .care = X86_LACKS_P };
+/* No walk gets to rights with an entry that is not present. (Both bytes alike: memset fills with
+ * it.) */
+static const struct mmv_x86_minds never = { X86_LACKS_P, X86_LACKS_P };
 
 /* have: lacks that must not be; lack: lacks that must be. */
 static struct mmv_x86_minds minds(unsigned have, unsigned lack)
@@ -107,16 +108,23 @@ static struct mmv_x86_minds minds_of(uint64_t role, uint32_t flags)
 }
 
 /*
- * The same access, pleased only by pages whose key is not looked at: with PKU they must be
- * supervisor pages, with PKS user pages, and with both there are none.
+ * The same access, pleased only by pages whose key is not looked at, and that cannot be shadow
+ * stacks. With PKU they are supervisor pages, with PKS user pages, with both there are none;
+ * fetches have no keys. With CET they are writable.
  */
-static struct mmv_x86_minds easy_of(uint64_t role, struct mmv_x86_minds minds)
+static struct mmv_x86_minds easy_of(uint64_t role, uint32_t flags, struct mmv_x86_minds minds)
 {
 	uint64_t keys = role & (MMV_X86_CR4_PKE | MMV_X86_CR4_PKS);
 	bool cares = minds.care & X86_LACKS_U;
 	bool supervisor_only = minds.must & X86_LACKS_U;
 
-	if (!keys)
+	if (!(keys || role & MMV_X86_CR4_CET))
+		return minds;
+	if (flags & MMV_ACCESS_SHSTK)
+		return never;
+	if (role & MMV_X86_CR4_CET)
+		minds.care |= X86_LACKS_W;
+	if (!keys || flags & MMV_ACCESS_FETCH)
 		return minds;
 	if (keys == MMV_X86_CR4_PKE && (!cares || supervisor_only))
 		minds.must |= X86_LACKS_U;
@@ -126,7 +134,9 @@ static struct mmv_x86_minds easy_of(uint64_t role, struct mmv_x86_minds minds)
 	return minds;
 }
 
-/* The accesses of one group: kind and SHSTK vary, USER, AC and IMPLICIT are `who`. */
+/* The accesses of a group: kind and SHSTK vary, USER, AC and IMPLICIT are the group's. */
+enum { GROUP = 8 };
+
 static void init_group(struct mmv_x86_mode *mode, uint32_t who)
 {
 	static const uint8_t kinds[] = {
@@ -138,20 +148,20 @@ static void init_group(struct mmv_x86_mode *mode, uint32_t who)
 	};
 	size_t count = mode->role & MMV_X86_CR4_CET ? 5 : 3;
 
-	for (uint32_t flags = who; flags < who + 8; flags++)
-		mode->minds[flags] = mode->easy[flags] = never;
+	__builtin_memset(&mode->minds[who], X86_LACKS_P, GROUP * sizeof(mode->minds[0]));
+	__builtin_memset(&mode->easy[who], X86_LACKS_P, GROUP * sizeof(mode->easy[0]));
 	for (size_t i = 0; i < count; i++) {
 		uint32_t flags = who | kinds[i];
 
 		mode->minds[flags] = minds_of(mode->role, flags);
-		mode->easy[flags] = easy_of(mode->role, mode->minds[flags]);
+		mode->easy[flags] = easy_of(mode->role, flags, mode->minds[flags]);
 	}
 }
 
 static void copy_group(struct mmv_x86_mode *mode, uint32_t who, uint32_t from)
 {
-	__builtin_memcpy(&mode->minds[who], &mode->minds[from], 8 * sizeof(mode->minds[0]));
-	__builtin_memcpy(&mode->easy[who], &mode->easy[from], 8 * sizeof(mode->easy[0]));
+	__builtin_memcpy(&mode->minds[who], &mode->minds[from], GROUP * sizeof(mode->minds[0]));
+	__builtin_memcpy(&mode->easy[who], &mode->easy[from], GROUP * sizeof(mode->easy[0]));
 }
 
 /* Of the eight groups only three differ. */
@@ -161,7 +171,7 @@ static void init_minds(struct mmv_x86_mode *mode)
 	init_group(mode, MMV_ACCESS_USER);
 	init_group(mode, MMV_ACCESS_AC);
 	copy_group(mode, MMV_ACCESS_USER | MMV_ACCESS_AC, MMV_ACCESS_USER);
-	for (uint32_t who = MMV_ACCESS_IMPLICIT; who < ACCESS_FLAGS_END; who += 8)
+	for (uint32_t who = MMV_ACCESS_IMPLICIT; who < ACCESS_FLAGS_END; who += GROUP)
 		copy_group(mode, who, 0);
 }
 
@@ -242,7 +252,7 @@ static uint64_t common_end(const struct mmv_x86_mode *mode, const struct mmv_x86
 {
 	uint64_t lowest_c_bit = cpu->c_bit & (~cpu->c_bit + 1);
 
-	if (mode->role & (MMV_X86_CR4_LASS | MMV_X86_CR4_CET))
+	if (mode->role & MMV_X86_CR4_LASS)
 		return 0;
 	if (mode->format == MMV_X86_PAGING_32BIT)
 		return MMV_BIT(32);

@@ -38,18 +38,17 @@ enum mmv_status mmv_x86_load_pdptes(struct mmv_x86_space *space, uint64_t cr3, e
 	struct mmv_x86_root root = { .cr3 = cr3 };
 	enum mmv_status status;
 
-	*end = MMV_END_MAPPED;
 	if (mode->format != MMV_X86_PAGING_PAE || mode->features & MMV_X86_CPU_PDPTE_MEMORY) {
 		space->root.cr3 = cr3;
+		*end = MMV_END_MAPPED;
 		return MMV_OK;
 	}
 	status = read_pdptes(space, cr3, root.pdpte);
 	if (status)
 		return status;
-	if (pdptes_good(mode, root.pdpte))
+	*end = pdptes_good(mode, root.pdpte) ? MMV_END_MAPPED : MMV_END_RESERVED;
+	if (*end == MMV_END_MAPPED)
 		space->root = root;
-	else
-		*end = MMV_END_RESERVED;
 	return MMV_OK;
 }
 

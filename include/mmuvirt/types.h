@@ -48,7 +48,8 @@ typedef struct mmv_gpa {
 #define MMV_LEVELS_MAX 5
 
 /**
- * What became of a call. Progress first; from MMV_ERR_FIRST on the call did nothing.
+ * What became of a call. Progress first, errors from MMV_ERR_FIRST on. An error changes nothing,
+ * but that accessed flags may stay set of entries that were used.
  */
 enum mmv_status {
 	/** Done. For a walk: look at `end`. */
@@ -59,7 +60,8 @@ enum mmv_status {
 	/** The first value that is an error. */
 	MMV_ERR_FIRST = 16,
 
-	/** A window's first byte, size or host address is not a multiple of 8. */
+	/** A window's first byte, size or host address is not a multiple of 8; or a word's address
+	 *  is not a multiple of its size, or that not 4 or 8 bytes. */
 	MMV_BAD_ALIGN = 32,
 	/** A window is empty, wraps round 2^64, or overlaps another. */
 	MMV_BAD_RANGE = 33,
@@ -67,7 +69,7 @@ enum mmv_status {
 	 *  the shadow stack, a shadow-stack access with CR4.CET = 0, an unknown bit. */
 	MMV_BAD_ACCESS = 34,
 	/** Registers or processor facts that no processor can hold together; a pointer that is
-	 *  missing. */
+	 *  missing; a mode that was not initialised. */
 	MMV_BAD_CONFIG = 35,
 
 	/** A guest word outside all memory was needed, and the policy is MMV_UNREACHABLE_STOP. */

@@ -4,7 +4,7 @@
  * processor would: every paging mode, every right, every bit of the page-fault error code.
  *
  *     struct mmv_x86_mode mode;                      once per change of CR0, CR4 or EFER
- *     mmv_x86_mode_init(&mode, &cpu, &regs);
+ *     status = mmv_x86_mode_init(&mode, &cpu, &regs);
  *
  *     struct mmv_x86_space space = { .mode = &mode, .gmem = &gmem, .root.cr3 = cr3 };
  *     struct mmv_access access = { .flags = MMV_ACCESS_WRITE | MMV_ACCESS_USER, .pkru = pkru };
@@ -16,7 +16,8 @@
  * Sources: Intel SDM volume 3, chapter "Paging"; AMD64 APM volume 2, chapter "Page Translation and
  * Protection". Section titles below are the SDM's where no other manual is named.
  *
- * Not modelled: HLAT, SGX, AMD's upper-address ignore, SNP's RMP check.
+ * Not modelled: HLAT, SGX, AMD's upper-address ignore, SNP's RMP check. In compatibility mode the
+ * caller passes the 32-bit linear address, zero-extended.
  */
 #ifndef MMUVIRT_X86_H
 #define MMUVIRT_X86_H
@@ -31,7 +32,7 @@
 extern "C" {
 #endif
 
-/* Control-register bits that paging looks at. All others are ignored. */
+/* Control-register bits of paging. */
 #define MMV_X86_CR0_PE MMV_BIT(0)
 #define MMV_X86_CR0_WP MMV_BIT(16)
 #define MMV_X86_CR0_PG MMV_BIT(31)
@@ -91,8 +92,9 @@ struct mmv_x86_regs {
 	uint64_t cr0, cr4, efer;
 };
 
+/** 0 is none: a mode that was not initialised. */
 enum mmv_x86_format {
-	MMV_X86_PAGING_OFF,
+	MMV_X86_PAGING_OFF = 1,
 	MMV_X86_PAGING_32BIT,
 	MMV_X86_PAGING_PAE,
 	MMV_X86_PAGING_4LEVEL,
@@ -193,7 +195,7 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_load_pdptes(struct mmv_x86_space *space, 
  * MMV_OK if walk->want_accessed or want_dirty is not 0.
  *
  * MMV_OK: *walk is set; walk->to.end says how it ended. Otherwise *walk is undefined:
- * MMV_BAD_ACCESS, MMV_UNREACHABLE: as at the status. Or what the gmem said.
+ * MMV_BAD_ACCESS, MMV_BAD_CONFIG, MMV_UNREACHABLE: as at the status. Or what the gmem said.
  * Context: reader.
  */
 MMV_MUST_CHECK enum mmv_status mmv_x86_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
@@ -212,17 +214,20 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_walk(const struct mmv_x86_space *space, m
 MMV_MUST_CHECK enum mmv_status mmv_x86_commit_ad(const struct mmv_x86_space *space,
 						 const struct mmv_walk *walk);
 
-/** Where flags are due, mmv_x86_translate walks and commits at most this often before it answers
- *  MMV_RETRY. */
+/** Where its first walk finds that flags are due, mmv_x86_translate walks again and commits, at
+ *  most this often, before it answers MMV_RETRY. */
 #define MMV_X86_TRANSLATE_TRIES 4
 
 /**
  * Walk and commit in one, without a record; the common case of an emulator or a fault handler.
  *
+ * Nobody learns which entries were written. A host that logs dirty pages uses mmv_x86_walk and
+ * mmv_x86_commit_ad: there the record names every page that is written.
+ *
  * MMV_OK: *to is set; if it is MMV_END_MAPPED, the accessed and dirty flags are set.
  * MMV_RETRY: the guest changed entries between walk and commit, MMV_X86_TRANSLATE_TRIES times in a
  *   row.
- * MMV_BAD_ACCESS, MMV_UNREACHABLE, or what the gmem said. Then *to is undefined.
+ * MMV_BAD_ACCESS, MMV_BAD_CONFIG, MMV_UNREACHABLE, or what the gmem said. Then *to is undefined.
  * Context: sharer.
  */
 MMV_MUST_CHECK enum mmv_status mmv_x86_translate(const struct mmv_x86_space *space, mmv_gva_t gva,
@@ -238,12 +243,13 @@ struct mmv_x86_batch {
 };
 
 /**
- * mmv_x86_translate for many addresses, with their cache misses overlapped. The result is that of
- * one call after another.
+ * mmv_x86_translate for many addresses. The result is that of one call after another. Cache misses
+ * overlap where all tables are in the window at 0, the mode is without CR4.LASS and without
+ * MMV_X86_CPU_PDPTE_MEMORY, and the leaf is a smallest one that needs no look at a protection key.
  *
- * MMV_OK: all are done. Any other status is that of address [done]; the caller may deal with it,
- *   step over
- * it, and call again. Answers from `done` on are undefined.
+ * MMV_OK: all are done.
+ * Any other status is that of address [done], as mmv_x86_translate gives it. The caller may deal
+ *   with it, step over it, and call again. Answers from `done` on are undefined.
  * Context: sharer.
  */
 MMV_MUST_CHECK enum mmv_status mmv_x86_translate_batch(const struct mmv_x86_space *space,
@@ -285,8 +291,13 @@ enum mmv_kind mmv_x86_decode(const struct mmv_x86_mode *mode, unsigned level, ui
 
 /**
  * The CR0, CR4 and EFER to run a guest with whose paging is done by shadow tables (PAE format while
- * EFER.LMA = 0, 4- or 5-level otherwise, as the guest's CR4.LA57): `guest` with the bits that
- * paging looks at replaced.
+ * EFER.LMA = 0, 4- or 5-level otherwise, as the guest's CR4.LA57).
+ *
+ * On: CR0.PE, CR0.WP, CR0.PG, CR4.PAE. Off: CR4.PKE, PKS and CET, as shadow entries carry no keys
+ * and no shadow-stack marks. The guest's while its paging is on, else off: CR4.SMEP, SMAP. The
+ * guest's in long mode, else off: CR4.LA57, LASS, LAM_SUP. EFER.LME is EFER.LMA is the guest's LMA.
+ * CR4.PCIDE and EFER.NXE by policy (NXE also if the guest has it). All other bits are the guest's;
+ * policy bits without a name are ignored.
  * Context: any.
  */
 struct mmv_x86_regs mmv_x86_hw_regs(const struct mmv_x86_regs *guest, uint32_t policy);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Up to 64 walks in step, so that their cache misses overlap. The tables above the page directories, which any
- * cache holds, are walked at once; then each walk asks for the line of its next entry, and the others
- * take their turn before it is read. Only the common way is done here. A lane that leaves it is
- * dropped, and walks again on its own.
+ * Up to 64 walks in step, so that their cache misses overlap. The tables above the page
+ * directories, which a cache is likely to hold, are walked at once; then each walk asks for the
+ * line of its next entry, and the others take their turn before it is read. Only the common way is
+ * done here. A lane that leaves it is dropped, and walks again on its own.
  *
  * Between levels a lane lives in its answer: gpa is where its next entry is, leaf.oa what the
  * entries above lack.
@@ -13,9 +13,9 @@ static inline __attribute__((always_inline)) bool lane_enter(const struct cursor
 {
 	uint64_t gpa = cursor_entry(c, level);
 
-	if (unlikely(gpa >= c->limit))
+	if (unlikely(!gmem_fast_has(c->fast, gpa)))
 		return false;
-	__builtin_prefetch(c->base + gpa);
+	gmem_fast_prefetch(c->fast, gpa);
 	c->to->gpa.raw = gpa;
 	c->to->leaf.oa = c->above;
 	return true;
@@ -27,7 +27,7 @@ static inline __attribute__((always_inline)) void lane_read(struct cursor *c, un
 
 	c->la = c->to->gva.raw;
 	c->above = c->to->leaf.oa;
-	cursor_took(c, level, gpa, gmem_word_load(c->base + gpa, GFMT_ENTRY_LG2));
+	cursor_took(c, level, gpa, gmem_fast_load(c->fast, gpa, GFMT_ENTRY_LG2));
 }
 
 static inline __attribute__((always_inline)) bool lane_start(struct cursor *c, mmv_gva_t gva,

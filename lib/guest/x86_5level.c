@@ -5,5 +5,6 @@ enum { GFMT_LEVELS = 5 };
 #include "x86.h"
 
 #define MMV_FN(name) mmv_x86_5level_##name
+#include "../algo/general.h"
 #include "../algo/walk.h"
 #include "../algo/batch.h"

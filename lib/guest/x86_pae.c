@@ -3,5 +3,6 @@
 #include "x86.h"
 
 #define MMV_FN(name) mmv_x86_pae_##name
+#include "../algo/general.h"
 #include "../algo/walk.h"
 #include "../algo/batch.h"

@@ -32,17 +32,34 @@ struct world {
 	uint64_t *memory;
 };
 
-extern struct world hot_4k, hot_2m, hot_pae, dram;
+/* hot_4k has two more modes of its memory: with protection keys, with shadow stacks. */
+extern struct world hot_4k, hot_2m, hot_pae, hot_4k_pke, hot_4k_cet;
 
-/* A pointer to the next line at the start of each: the shortest dependent load. */
-enum { RING = 64 };
-extern void *ring[RING][8];
+/*
+ * A pointer to the next line at the start of each: the shortest dependent load. One ring that the
+ * first-level cache holds, one that the second-level cache does, of as many lines as the l2 guest's
+ * tables.
+ */
+typedef void *ring_line[8];
+enum { RING_L1 = 64, RING_L2 = 8192 };
+extern ring_line *ring_l1, *ring_l2;
 
-/* The dram world's addresses: node i of a cycle through all lines of all last-level tables. */
-extern uint64_t dram_nodes;
-mmv_gva_t dram_gva(uint64_t node);
-uint64_t dram_next(uint64_t node);
-const uint64_t *dram_entry(uint64_t node);
+/*
+ * A guest with 2^tables_lg2 last-level tables. Its addresses are the nodes of a cycle through all
+ * lines of all these tables: the answer of a node's address is the next node.
+ */
+struct spread {
+	struct world world;
+	unsigned tables_lg2;
+	uint64_t nodes;
+};
+
+/* One that the second-level cache holds, and one that no cache does. */
+extern struct spread l2, dram;
+
+mmv_gva_t spread_gva(const struct spread *spread, uint64_t node);
+uint64_t spread_next(const struct spread *spread, uint64_t node);
+const uint64_t *spread_entry(const struct spread *spread, uint64_t node);
 
 extern const struct mmv_x86_cpu bench_cpu;
 extern const struct mmv_x86_regs regs_4level, regs_pae;

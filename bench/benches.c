@@ -40,29 +40,63 @@ static uint64_t walk_pae(uint64_t n)
 	return walk_chain(&hot_pae, n);
 }
 
-static uint64_t translate_4k(uint64_t n)
+/* Every key but the first is forbidden, as Linux starts its programs. */
+static const struct mmv_access with_keys = { .flags = MMV_ACCESS_WRITE | MMV_ACCESS_USER,
+					     .pkru = 0x55555554 };
+
+static uint64_t translate_chain(const struct world *world, struct mmv_access access, uint64_t n)
 {
 	mmv_gva_t gva = { 0 };
 	struct mmv_translation to;
 
 	while (n--) {
-		must(!mmv_x86_translate(&hot_4k.space, gva, user_write, &to) && !to.end);
+		must(!mmv_x86_translate(&world->space, gva, access, &to) && !to.end);
 		gva.raw = to.gpa.raw;
 	}
 	return gva.raw;
 }
 
-/* The answer of a node's address is the next node. */
-static uint64_t dram_one(uint64_t n)
+static uint64_t translate_4k(uint64_t n)
 {
-	static uint64_t node;
+	return translate_chain(&hot_4k, user_write, n);
+}
+
+static uint64_t translate_4k_pke(uint64_t n)
+{
+	return translate_chain(&hot_4k_pke, with_keys, n);
+}
+
+static uint64_t translate_4k_cet(uint64_t n)
+{
+	return translate_chain(&hot_4k_cet, user_write, n);
+}
+
+/* The answer of a node's address is the next node. */
+static uint64_t translate_nodes(const struct spread *spread, uint64_t node, uint64_t n)
+{
 	struct mmv_translation to;
 
 	while (n--) {
-		must(!mmv_x86_translate(&dram.space, dram_gva(node), user_write, &to) && !to.end);
+		mmv_gva_t gva = spread_gva(spread, node);
+
+		must(!mmv_x86_translate(&spread->world.space, gva, user_write, &to) && !to.end);
 		node = to.gpa.raw >> 12;
 	}
 	return node;
+}
+
+static uint64_t l2_one(uint64_t n)
+{
+	static uint64_t node;
+
+	return node = translate_nodes(&l2, node, n);
+}
+
+static uint64_t dram_one(uint64_t n)
+{
+	static uint64_t node;
+
+	return node = translate_nodes(&dram, node, n);
 }
 
 static uint64_t dram_each(uint64_t n)
@@ -72,9 +106,11 @@ static uint64_t dram_each(uint64_t n)
 	struct mmv_translation to;
 
 	while (n--) {
-		must(!mmv_x86_translate(&dram.space, dram_gva(node), user_write, &to) && !to.end);
+		mmv_gva_t gva = spread_gva(&dram, node);
+
+		must(!mmv_x86_translate(&dram.world.space, gva, user_write, &to) && !to.end);
 		sum += to.gpa.raw;
-		node = dram_next(node);
+		node = spread_next(&dram, node);
 	}
 	return sum;
 }
@@ -91,9 +127,10 @@ static uint64_t dram_batch(uint64_t n)
 	for (; n >= BATCH; n -= BATCH) {
 		struct mmv_x86_batch batch = { .gva = gva, .to = to, .n = BATCH };
 
-		for (size_t i = 0; i < BATCH; i++, node = dram_next(node))
-			gva[i] = dram_gva(node);
-		must(!mmv_x86_translate_batch(&dram.space, user_write, &batch) && !to[0].end);
+		for (size_t i = 0; i < BATCH; i++, node = spread_next(&dram, node))
+			gva[i] = spread_gva(&dram, node);
+		must(!mmv_x86_translate_batch(&dram.world.space, user_write, &batch));
+		must(!to[0].end);
 		for (size_t i = 0; i < BATCH; i++)
 			sum += to[i].gpa.raw;
 	}
@@ -113,28 +150,31 @@ static uint64_t mode_init(uint64_t n)
 }
 
 /* Limits. A load whose address is the last one's value; volatile, so that none is left out. */
-static uint64_t chase(uint64_t loads)
+static void *chase(void *line, uint64_t loads)
 {
-	void *line = ring[0];
-
 	while (loads--)
 		line = *(void *volatile *)line;
-	return (uintptr_t)line;
+	return line;
 }
 
 static uint64_t four_loads(uint64_t n)
 {
-	return chase(4 * n);
+	return (uintptr_t)chase(ring_l1, 4 * n);
 }
 
 static uint64_t three_loads(uint64_t n)
 {
-	return chase(3 * n);
+	return (uintptr_t)chase(ring_l1, 3 * n);
 }
 
 static uint64_t two_loads(uint64_t n)
 {
-	return chase(2 * n);
+	return (uintptr_t)chase(ring_l1, 2 * n);
+}
+
+static uint64_t l2_load(uint64_t n)
+{
+	return (uintptr_t)chase(ring_l2, n);
 }
 
 static uint64_t dram_load(uint64_t n)
@@ -142,7 +182,7 @@ static uint64_t dram_load(uint64_t n)
 	static uint64_t node = 12345;
 
 	while (n--)
-		node = *(const volatile uint64_t *)dram_entry(node) >> 12;
+		node = *(const volatile uint64_t *)spread_entry(&dram, node) >> 12;
 	return node;
 }
 
@@ -155,10 +195,10 @@ static uint64_t dram_loads(uint64_t n)
 	for (; n >= BATCH; n -= BATCH) {
 		uint64_t ahead = node;
 
-		for (size_t i = 0; i < BATCH; i++, ahead = dram_next(ahead))
-			__builtin_prefetch(dram_entry(ahead));
-		for (size_t i = 0; i < BATCH; i++, node = dram_next(node))
-			sum += *(const volatile uint64_t *)dram_entry(node);
+		for (size_t i = 0; i < BATCH; i++, ahead = spread_next(&dram, ahead))
+			__builtin_prefetch(spread_entry(&dram, ahead));
+		for (size_t i = 0; i < BATCH; i++, node = spread_next(&dram, node))
+			sum += *(const volatile uint64_t *)spread_entry(&dram, node);
 	}
 	return sum;
 }
@@ -210,6 +250,11 @@ const struct bench benches[] = {
 	  locked, false },
 	{ "translate_4level_4k_hot", "mmv_x86_translate", translate_4k, LOADS_4, four_loads,
 	  false },
+	{ "translate_4level_4k_hot_pke", "mmv_x86_translate", translate_4k_pke, LOADS_4, four_loads,
+	  false },
+	{ "translate_4level_4k_hot_cet", "mmv_x86_translate", translate_4k_cet, LOADS_4, four_loads,
+	  false },
+	{ "translate_one_l2", "mmv_x86_translate", l2_one, "1 dependent load, L2", l2_load, false },
 	{ "translate_one_dram", "mmv_x86_translate", dram_one, "1 dependent load, DRAM", dram_load,
 	  true },
 	{ "translate_each_dram", "mmv_x86_translate", dram_each, "1 of 64 independent loads, DRAM",

@@ -10,8 +10,9 @@
 
 enum { PAGE = 4096, ENTRIES = 512, FULL = 0x67, LARGE = 0xe7 };
 
-struct world hot_4k, hot_2m, hot_pae, dram;
-void *ring[RING][8];
+struct world hot_4k, hot_2m, hot_pae, hot_4k_pke, hot_4k_cet;
+struct spread l2, dram;
+ring_line *ring_l1, *ring_l2;
 
 const struct mmv_x86_cpu bench_cpu = {
 	.features = MMV_X86_CPU_1G | MMV_X86_CPU_PAT | MMV_X86_CPU_PSE36,
@@ -38,16 +39,21 @@ static void expect(enum mmv_status status)
 	exit(1);
 }
 
-static void world_open(struct world *world, uint64_t size, const struct mmv_x86_regs *regs)
+/* In large pages where there are any: what is measured is caches. */
+static void *zeroed(uint64_t size)
 {
 	void *memory = aligned_alloc(2 << 20, (size + (2 << 20) - 1) & ~((UINT64_C(2) << 20) - 1));
 
 	if (!memory)
 		abort();
 	madvise(memory, size, MADV_HUGEPAGE);
-	memset(memory, 0, size);
-	world->memory = memory;
-	world->window = (struct mmv_window){ .size = size, .base = memory };
+	return memset(memory, 0, size);
+}
+
+static void world_open(struct world *world, uint64_t size, const struct mmv_x86_regs *regs)
+{
+	world->memory = zeroed(size);
+	world->window = (struct mmv_window){ .size = size, .base = world->memory };
 	world->gmem = (struct mmv_gmem){ .windows = &world->window, .window_count = 1 };
 	expect(mmv_gmem_init(&world->gmem));
 	expect(mmv_x86_mode_init(&world->mode, &bench_cpu, regs));
@@ -75,6 +81,17 @@ static void init_hot_4k(void)
 		put(&hot_4k, UINT64_C(3) * PAGE, i, hot_next(i) << 12 | FULL);
 }
 
+/* The guest of hot_4k, with one more bit of CR4. */
+static void init_hot_4k_with(struct world *world, uint64_t cr4)
+{
+	struct mmv_x86_regs regs = regs_4level;
+
+	regs.cr4 |= cr4;
+	expect(mmv_x86_mode_init(&world->mode, &bench_cpu, &regs));
+	world->memory = hot_4k.memory;
+	world->space = (struct mmv_x86_space){ .mode = &world->mode, .gmem = &hot_4k.gmem };
+}
+
 static void init_hot_2m(void)
 {
 	world_open(&hot_2m, UINT64_C(1) << 20, &regs_4level);
@@ -94,67 +111,80 @@ static void init_hot_pae(void)
 }
 
 /*
- * The large world: dram_tables last-level tables, one after the other from the third 2 MiB on; of
- * each, the first entry of every line is used. Node n is line n / tables of table n % tables.
+ * The last-level tables are one after the other from the third 2 MiB on; of each, the first entry
+ * of every line is used. Node n is line n / tables of table n % tables.
  */
-enum { LINE = 8, DRAM_FIRST = 4 << 20 };
-static unsigned dram_tables_lg2;
-uint64_t dram_nodes;
+enum { LINE = 8, SPREAD_FIRST = 4 << 20 };
 
-static uint64_t dram_table(uint64_t node)
+static uint64_t table_of(const struct spread *spread, uint64_t node)
 {
-	return node & (MMV_BIT(dram_tables_lg2) - 1);
+	return node & (MMV_BIT(spread->tables_lg2) - 1);
 }
 
-static uint64_t dram_slot(uint64_t node)
+static uint64_t slot_of(const struct spread *spread, uint64_t node)
 {
-	return (node >> dram_tables_lg2) * LINE;
+	return (node >> spread->tables_lg2) * LINE;
 }
 
-mmv_gva_t dram_gva(uint64_t node)
+mmv_gva_t spread_gva(const struct spread *spread, uint64_t node)
 {
-	return (mmv_gva_t){ dram_table(node) << 21 | dram_slot(node) << 12 };
+	return (mmv_gva_t){ table_of(spread, node) << 21 | slot_of(spread, node) << 12 };
 }
 
-const uint64_t *dram_entry(uint64_t node)
+static uint64_t *entry_of(const struct spread *spread, uint64_t node)
 {
-	return &dram.memory[(DRAM_FIRST / PAGE + dram_table(node)) * ENTRIES + dram_slot(node)];
+	uint64_t page = SPREAD_FIRST / PAGE + table_of(spread, node);
+
+	return &spread->world.memory[page * ENTRIES + slot_of(spread, node)];
+}
+
+const uint64_t *spread_entry(const struct spread *spread, uint64_t node)
+{
+	return entry_of(spread, node);
 }
 
 /* A linear congruence of full period: neighbours in the cycle are in different tables. */
-uint64_t dram_next(uint64_t node)
+uint64_t spread_next(const struct spread *spread, uint64_t node)
 {
-	return (node * 1664525 + 1013904223) & (dram_nodes - 1);
+	return (node * 1664525 + 1013904223) & (spread->nodes - 1);
 }
 
-static void init_dram(unsigned tables_lg2)
+static void init_spread(struct spread *spread, unsigned tables_lg2)
 {
 	uint64_t tables = MMV_BIT(tables_lg2);
+	struct world *world = &spread->world;
 
-	dram_tables_lg2 = tables_lg2;
-	dram_nodes = tables * (ENTRIES / LINE);
-	world_open(&dram, DRAM_FIRST + tables * PAGE, &regs_4level);
-	put(&dram, 0, 0, PAGE | FULL);
+	spread->tables_lg2 = tables_lg2;
+	spread->nodes = tables * (ENTRIES / LINE);
+	world_open(world, SPREAD_FIRST + tables * PAGE, &regs_4level);
+	put(world, 0, 0, PAGE | FULL);
 	for (uint64_t i = 0; i < (tables + ENTRIES - 1) / ENTRIES; i++)
-		put(&dram, PAGE, i, (i + 2) * PAGE | FULL);
+		put(world, PAGE, i, (i + 2) * PAGE | FULL);
 	for (uint64_t i = 0; i < tables; i++)
-		put(&dram, UINT64_C(2) * PAGE, i, (DRAM_FIRST + i * PAGE) | FULL);
-	for (uint64_t node = 0; node < dram_nodes; node++)
-		dram.memory[dram_entry(node) - dram.memory] = dram_next(node) << 12 | FULL;
+		put(world, UINT64_C(2) * PAGE, i, (SPREAD_FIRST + i * PAGE) | FULL);
+	for (uint64_t node = 0; node < spread->nodes; node++)
+		*entry_of(spread, node) = spread_next(spread, node) << 12 | FULL;
 }
 
-/* A ring of pointers, one a line, in the first-level cache. */
-static void init_ring(void)
+/* A linear congruence of full period, as lines is a power of two: no prefetcher sees a stride. */
+static ring_line *new_ring(uint64_t lines)
 {
-	for (uint64_t i = 0; i < RING; i++)
-		ring[i][0] = ring[(i * 5 + 3) % RING];
+	ring_line *ring = zeroed(lines * sizeof(*ring));
+
+	for (uint64_t i = 0; i < lines; i++)
+		ring[i][0] = ring[(i * 1664525 + 1013904223) & (lines - 1)];
+	return ring;
 }
 
 void world_init(bool small)
 {
-	init_ring();
+	ring_l1 = new_ring(RING_L1);
+	ring_l2 = new_ring(RING_L2);
 	init_hot_4k();
+	init_hot_4k_with(&hot_4k_pke, MMV_X86_CR4_PKE);
+	init_hot_4k_with(&hot_4k_cet, MMV_X86_CR4_CET);
 	init_hot_2m();
 	init_hot_pae();
-	init_dram(small ? 9 : 15);
+	init_spread(&l2, 7);
+	init_spread(&dram, small ? 9 : 15);
 }

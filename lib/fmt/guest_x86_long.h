@@ -72,10 +72,14 @@ static inline bool gfmt_root(struct cursor *c)
 	return true;
 }
 
-/* A PML4E or PML5E has reserved bits down there; a large leaf is no table. */
+/*
+ * A large leaf is no table. Bit 8 of a PML4E or PML5E is reserved by one vendor and ignored by the other:
+ * the general way knows which.
+ */
 static inline uint64_t gfmt_stop(const struct mmv_x86_mode *mode, unsigned level)
 {
-	return level >= X86_LEVEL_PML4 ? mode->bad[level] : X86_P | X86_PS;
+	(void)mode;
+	return X86_P | X86_PS | (level >= X86_LEVEL_PML4 ? MMV_BIT(8) : 0);
 }
 
 static inline uint8_t gfmt_key(uint64_t raw)

@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+
 #include "enumerate.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define BATCH_MAX 12
 #define LOG_MAX (BATCH_MAX * MMV_LEVELS_MAX)
 #define PLACED_MAX 32
 #define IN_REGISTER (~UINT64_C(0))
+/* The wide window, where the arena comes again every 4 GiB. A walk that minds no reserved address
+ * bit finds a table behind it. */
+#define WIDE_SIZE MMV_BIT(35)
+#define WIDE_STEP MMV_BIT(32)
 
 /* A word that the oracle changed in its guest, as it was. */
 struct undo {
@@ -15,10 +23,11 @@ struct undo {
 };
 
 struct bench {
-	uint64_t library[ARENA_SIZE / 8]; /* the library's guest memory */
-	uint64_t model[ARENA_SIZE / 8];	  /* the oracle's */
-	struct mmv_window window, window_high;
+	uint64_t *library;		/* the library's guest memory; the wide window begins so */
+	uint64_t model[ARENA_SIZE / 8]; /* the oracle's */
+	struct mmv_window window, window_high, window_wide;
 	struct mmv_gmem gmem;	   /* a window, and ops for all above it */
+	struct mmv_gmem gmem_wide; /* the same, of the wide window */
 	struct mmv_gmem gmem_high; /* a window where bit 32 is 1, and ops for the rest */
 	struct mmv_gmem gmem_ops;  /* the same memory through ops alone */
 	struct oracle_memory memory;
@@ -120,13 +129,38 @@ static enum mmv_status ops_cas(void *ctx, mmv_gpa_t gpa, unsigned lg2, uint64_t 
 	return MMV_OK;
 }
 
-struct bench *bench_new(void)
+static bool map_arena(int file, uint8_t *wide)
+{
+	if (ftruncate(file, (off_t)ARENA_SIZE) != 0)
+		return false;
+	for (uint64_t at = 0; at < WIDE_SIZE; at += WIDE_STEP) {
+		if (mmap(wide + at, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			 file, 0) == MAP_FAILED)
+			return false;
+	}
+	return true;
+}
+
+/* Between the arenas there is nothing but zeros, of which no walk that is right reads any. */
+static uint64_t *wide_new(void)
+{
+	int file = memfd_create("arena", MFD_CLOEXEC);
+	void *wide = mmap(NULL, WIDE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+			  -1, 0);
+
+	if (wide != MAP_FAILED && !map_arena(file, wide)) {
+		munmap(wide, WIDE_SIZE);
+		wide = MAP_FAILED;
+	}
+	if (file >= 0)
+		close(file);
+	return wide != MAP_FAILED ? wide : NULL;
+}
+
+static bool init_gmems(struct bench *b)
 {
 	static const struct mmv_gmem_ops ops = { ops_load, ops_cas };
-	struct bench *b = calloc(1, sizeof(*b));
 
-	if (b == NULL)
-		return NULL;
 	b->window = (struct mmv_window){ .size = ARENA_SIZE, .base = b->library };
 	b->gmem = (struct mmv_gmem){
 		.windows = &b->window, .window_count = 1, .ops = &ops, .ctx = b
@@ -135,11 +169,25 @@ struct bench *bench_new(void)
 	b->window_high.first = MMV_BIT(32);
 	b->gmem_high = b->gmem;
 	b->gmem_high.windows = &b->window_high;
+	b->window_wide = b->window;
+	b->window_wide.size = WIDE_SIZE;
+	b->gmem_wide = b->gmem;
+	b->gmem_wide.windows = &b->window_wide;
 	b->gmem_ops = (struct mmv_gmem){ .ops = &ops, .ctx = b };
+	return mmv_gmem_init(&b->gmem) == MMV_OK && mmv_gmem_init(&b->gmem_high) == MMV_OK &&
+	       mmv_gmem_init(&b->gmem_wide) == MMV_OK && mmv_gmem_init(&b->gmem_ops) == MMV_OK;
+}
+
+struct bench *bench_new(void)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	if (b == NULL)
+		return NULL;
+	b->library = wide_new();
 	b->memory = (struct oracle_memory){ (const uint8_t *)b->model, ARENA_SIZE, true, 0 };
-	if (mmv_gmem_init(&b->gmem) != MMV_OK || mmv_gmem_init(&b->gmem_high) != MMV_OK ||
-	    mmv_gmem_init(&b->gmem_ops) != MMV_OK) {
-		free(b);
+	if (b->library == NULL || !init_gmems(b)) {
+		bench_delete(b);
 		return NULL;
 	}
 	return b;
@@ -147,6 +195,8 @@ struct bench *bench_new(void)
 
 void bench_delete(struct bench *bench)
 {
+	if (bench->library != NULL)
+		munmap(bench->library, WIDE_SIZE);
 	free(bench);
 }
 
@@ -596,9 +646,30 @@ static bool decide_walks(struct bench *b, const struct job *job, const struct si
 		return false;
 	if (dice % 16 == 3 && !check_batch(b, s, dice / 16))
 		return false;
-	if (dice % 4096 == 4 && memcmp(b->library, b->model, sizeof(b->model)) != 0)
+	if (dice % 4096 == 4 && memcmp(b->library, b->model, ARENA_SIZE) != 0)
 		return differs(b, "memory that no walk used");
 	return true;
+}
+
+/* Do all tables of the path begin in an arena, or above the wide window? */
+static bool fits_wide(const struct situation *s)
+{
+	uint64_t far = s->root.cr3;
+
+	for (unsigned level = 1; level < s->shape->table_levels; level++)
+		far |= s->entry[level];
+	for (unsigned i = 0; s->shape->format == MMV_X86_PAGING_PAE && i < 4; i++)
+		far |= s->root.pdpte[i] | s->reload.memory[i];
+	return (far & (WIDE_STEP - 1) & ~(ARENA_SIZE - 1)) == 0;
+}
+
+/* A C-bit that is not removed would lead into the high window, and within the wide one. */
+static const struct mmv_gmem *memory_for(const struct bench *b, const struct situation *s,
+					 uint64_t ordinal)
+{
+	if (s->cpu.c_bit == MMV_BIT(32) && ordinal % 2 == 0)
+		return &b->gmem_high;
+	return fits_wide(s) ? &b->gmem_wide : &b->gmem;
 }
 
 static bool decide(struct bench *b, const struct job *job, const struct situation *s,
@@ -613,8 +684,7 @@ static bool decide(struct bench *b, const struct job *job, const struct situatio
 		return true;
 	set_up_memory(b, s);
 	b->space.mode = &b->mode;
-	/* A C-bit that is not removed would lead into the window. */
-	b->space.gmem = s->cpu.c_bit == MMV_BIT(32) ? &b->gmem_high : &b->gmem;
+	b->space.gmem = memory_for(b, s, ordinal);
 	b->space.root = s->root;
 	if (s->reload.wanted && !reload(b, s))
 		return false;
@@ -753,7 +823,7 @@ bool bench_decide(struct bench *bench, const struct job *job, const struct situa
 		report(bench, job, s, out);
 	bench->have_mode = false;
 	/* Whatever was written where: begin again from nothing. */
-	memset(bench->library, 0, sizeof(bench->library));
+	memset(bench->library, 0, ARENA_SIZE);
 	memset(bench->model, 0, sizeof(bench->model));
 	bench->placed_count = 0;
 	bench->log_count = 0;

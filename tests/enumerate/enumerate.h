@@ -76,12 +76,20 @@ struct axis {
 
 struct space;
 
+/* What the levels outside the pair are like. */
+enum variant {
+	VARIANT_USUAL,	   /* all flags set, so that the walk asks for nothing else */
+	VARIANT_NEW,	   /* no flag set */
+	VARIANT_PROCESSOR, /* as usual, on another processor; only with --full */
+	VARIANT_COUNT,
+};
+
 struct job {
 	const struct space *space;
 	enum shape_id shape;
-	unsigned hi, lo;  /* levels */
-	unsigned variant; /* 0; others only with --full */
-	unsigned number;  /* its place in the list */
+	unsigned hi, lo; /* levels */
+	enum variant variant;
+	unsigned number; /* its place in the list */
 };
 
 struct space {

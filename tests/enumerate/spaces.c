@@ -75,9 +75,20 @@ static uint64_t usual_gva(const struct job *job)
 	return job->shape == SHAPE_4LEVEL ? GVA_48 : GVA;
 }
 
+/* A processor that has used the entry already has set these. */
+static uint64_t used(const struct job *job, unsigned level, bool leaf)
+{
+	if (is_pae_pointer(job, level))
+		return 0;
+	return leaf ? A | D : A;
+}
+
+/* Asks for nothing: a walk of such entries alone is one that a fast path answers. */
 static uint64_t permissive(const struct job *job, unsigned level)
 {
-	return good_address(job, level, false) | (is_pae_pointer(job, level) ? P : P | W | U);
+	uint64_t rights = is_pae_pointer(job, level) ? P : P | W | U;
+
+	return good_address(job, level, false) | rights | used(job, level, level == 0);
 }
 
 /* The mode with nothing switched on, and a path of entries that allow everything. */
@@ -98,26 +109,33 @@ static void begin(const struct job *job, struct situation *s, uint64_t gva)
 		set_entry(job, s, level, permissive(job, level));
 }
 
-/* --full: the same rules on another processor, and entries that were used before. */
+static void set_path(const struct job *job, struct situation *s, uint64_t more, uint64_t less)
+{
+	for (unsigned level = 0; level < shape_of(job)->levels; level++) {
+		if (!is_pae_pointer(job, level))
+			set_entry(job, s, level, (permissive(job, level) | more) & ~less);
+	}
+}
+
+/* The same rules on another processor; or on a path that is new, where the usual one is used. */
 static void vary(const struct job *job, struct situation *s)
 {
-	if (job->variant == 0)
+	if (job->variant == VARIANT_NEW)
+		set_path(job, s, 0, A | D);
+	if (job->variant != VARIANT_PROCESSOR)
 		return;
+	set_path(job, s, MMV_BIT(9), 0);
 	s->cpu.features &= ~(MMV_X86_CPU_1G | MMV_X86_CPU_PSE36);
 	s->cpu.features |= MMV_X86_CPU_BIT8_RESERVED;
 	s->cpu.maxphyaddr = is_long(job) ? 50 : 36;
 	s->regs.cr4 &= ~MMV_X86_CR4_PSE;
-	for (unsigned level = 0; level < shape_of(job)->levels; level++) {
-		if (!is_pae_pointer(job, level))
-			set_entry(job, s, level, permissive(job, level) | A | MMV_BIT(9));
-	}
 }
 
 static bool maps_in_variant(const struct job *job, unsigned level)
 {
 	if (!can_be_leaf(job, level))
 		return false;
-	if (job->variant == 0 || level == 0)
+	if (job->variant != VARIANT_PROCESSOR || level == 0)
 		return true;
 	return level == 1 && !is_32bit(job);
 }
@@ -147,6 +165,9 @@ static bool wants_pair(const struct job *job)
 {
 	if (job->hi <= job->lo || job->hi >= shape_of(job)->levels)
 		return false;
+	/* Here the pair is the path. */
+	if (job->variant == VARIANT_NEW && (is_32bit(job) || job->shape == SHAPE_PAE))
+		return false;
 	if (job->shape == SHAPE_PAE)
 		return job->hi <= 1;
 	/* The two upper levels behave as with registers; what is new is the pointer. */
@@ -157,7 +178,7 @@ static bool wants_pair(const struct job *job)
 
 static bool wants_leaf_level(const struct job *job)
 {
-	return job->variant == 0 && job->hi == job->lo && is_long(job) && job->lo <= 2;
+	return job->variant == VARIANT_USUAL && job->hi == job->lo && is_long(job) && job->lo <= 2;
 }
 
 /*
@@ -226,7 +247,7 @@ static const char *irrelevant_entry_bit(const struct job *job, unsigned level, u
 		return NULL;
 	if (bit == E_D && !maps_in_variant(job, level))
 		return "bit 6 of an entry that maps no page is ignored";
-	if (bit == E_PS && is_32bit(job) && level == 1 && job->variant != 0)
+	if (bit == E_PS && is_32bit(job) && level == 1 && job->variant == VARIANT_PROCESSOR)
 		return "CR4.PSE = 0";
 	return NULL;
 }
@@ -256,15 +277,16 @@ enum {
 	B_UPPER_U,
 	B_U,
 	B_W,
+	B_USED,
 	B_KIND,
 	B_USER,
 	B_AC
 };
 
 static const struct axis key_axes[] = {
-	{ "PKE", 2 },	 { "PKS", 2 },	{ "WP", 2 },	  { "SMAP", 2 },   { "key", 16 },
-	{ "PKRU", 4 },	 { "PKRS", 4 }, { "upper.U", 2 }, { "leaf.U", 2 }, { "leaf.W", 2 },
-	{ "access", 5 }, { "user", 2 }, { "AC", 2 },
+	{ "PKE", 2 },	  { "PKS", 2 },	   { "WP", 2 },	     { "SMAP", 2 },   { "key", 16 },
+	{ "PKRU", 4 },	  { "PKRS", 4 },   { "upper.U", 2 }, { "leaf.U", 2 }, { "leaf.W", 2 },
+	{ "A and D", 2 }, { "access", 5 }, { "user", 2 },    { "AC", 2 },
 };
 
 static uint32_t key_rights(unsigned key, unsigned rights)
@@ -283,10 +305,13 @@ static void build_keys(const struct job *job, const unsigned *v, struct situatio
 	turn(&s->regs.cr4, MMV_X86_CR4_PKS, v[B_PKS]);
 	turn(&s->regs.cr0, MMV_X86_CR0_WP, v[B_WP]);
 	turn(&s->regs.cr4, MMV_X86_CR4_SMAP, v[B_SMAP]);
+	if (v[B_USED] == 0)
+		set_path(job, s, 0, A | D);
 	leaf = good_address(job, job->lo, true) | P | (job->lo > 0 ? PS : 0);
 	leaf |= (uint64_t)v[B_KEY] << 59 | if_set(U, v[B_U]) | if_set(W, v[B_W]);
+	leaf |= if_set(A | D, v[B_USED]);
 	upper = good_address(job, job->lo + 1, false) | P | W | if_set(U, v[B_UPPER_U]);
-	upper |= (uint64_t)(v[B_KEY] ^ 15) << 59;
+	upper |= (uint64_t)(v[B_KEY] ^ 15) << 59 | if_set(A, v[B_USED]);
 	set_entry(job, s, job->lo, leaf);
 	set_entry(job, s, job->lo + 1, upper);
 	s->access.flags = implicit_kinds[v[B_KIND]];
@@ -312,11 +337,26 @@ enum {
 	C_AC
 };
 
+static const struct {
+	uint64_t cr4;
+	uint32_t pkru, pkrs;
+} key_choices[] = {
+	{ 0, 3, 3 },
+	{ MMV_X86_CR4_PKE, 2, 1 },
+	{ MMV_X86_CR4_PKS, 1, 2 },
+	{ MMV_X86_CR4_PKE | MMV_X86_CR4_PKS, 0, 1 },
+	{ MMV_X86_CR4_PKE | MMV_X86_CR4_PKS, 1, 2 },
+	{ MMV_X86_CR4_PKE | MMV_X86_CR4_PKS, 2, 0 },
+};
+
 static const struct axis shadow_axes[] = {
-	{ "CET", 2 },	{ "SMAP", 2 },	 { "keys", 4 }, { "PTE.shadow", 2 }, { "hi.P", 2 },
-	{ "hi.W", 2 },	{ "hi.U", 2 },	 { "hi.A", 2 }, { "hi.D", 2 },	     { "hi.PS", 2 },
-	{ "lo.P", 2 },	{ "lo.W", 2 },	 { "lo.U", 2 }, { "lo.A", 2 },	     { "lo.D", 2 },
-	{ "lo.PS", 2 }, { "access", 5 }, { "user", 2 }, { "implicit", 2 },   { "AC", 2 },
+	{ "CET", 2 },	     { "SMAP", 2 },   { "keys", COUNT(key_choices) },
+	{ "PTE.shadow", 2 }, { "hi.P", 2 },   { "hi.W", 2 },
+	{ "hi.U", 2 },	     { "hi.A", 2 },   { "hi.D", 2 },
+	{ "hi.PS", 2 },	     { "lo.P", 2 },   { "lo.W", 2 },
+	{ "lo.U", 2 },	     { "lo.A", 2 },   { "lo.D", 2 },
+	{ "lo.PS", 2 },	     { "access", 5 }, { "user", 2 },
+	{ "implicit", 2 },   { "AC", 2 },
 };
 
 static uint64_t shadow_entry(const struct job *job, unsigned level, const unsigned *e)
@@ -334,7 +374,7 @@ static void build_shadow(const struct job *job, const unsigned *v, struct situat
 	s->regs.cr0 |= MMV_X86_CR0_WP;
 	turn(&s->regs.cr4, MMV_X86_CR4_CET, v[C_CET]);
 	turn(&s->regs.cr4, MMV_X86_CR4_SMAP, v[C_SMAP]);
-	s->regs.cr4 |= MMV_X86_CR4_PKE | MMV_X86_CR4_PKS;
+	s->regs.cr4 |= key_choices[v[C_KEYS]].cr4;
 	if (v[C_LEAF] != 0)
 		s->entry[0] = (s->entry[0] & ~W) | D;
 	set_entry(job, s, job->hi, shadow_entry(job, job->hi, v + C_HI));
@@ -343,8 +383,8 @@ static void build_shadow(const struct job *job, const unsigned *v, struct situat
 	s->access.flags |= v[C_USER] != 0 ? MMV_ACCESS_USER : 0;
 	s->access.flags |= v[C_IMPLICIT] != 0 ? MMV_ACCESS_IMPLICIT : 0;
 	s->access.flags |= v[C_AC] != 0 ? MMV_ACCESS_AC : 0;
-	s->access.pkru = v[C_KEYS];
-	s->access.pkrs = v[C_KEYS] ^ 1;
+	s->access.pkru = key_choices[v[C_KEYS]].pkru;
+	s->access.pkrs = key_choices[v[C_KEYS]].pkrs;
 }
 
 static const char *irrelevant_shadow(const struct job *job, unsigned axis)
@@ -363,7 +403,7 @@ static const char *irrelevant_shadow(const struct job *job, unsigned axis)
 }
 
 /*
- * S-D: reserved bits, one at a time on top of an entry that is all right.
+ * S-D: reserved bits, and all others: one at a time flipped in an entry that is all right.
  */
 enum { D_M, D_NXE, D_1G, D_PAT, D_PSE36, D_BIT8, D_PSE, D_C, D_PS, D_BIT, D_KIND };
 
@@ -382,6 +422,7 @@ static void build_reserved(const struct job *job, const unsigned *v, struct situ
 	static const uint32_t flags[] = { MMV_ACCESS_READ, MMV_ACCESS_WRITE | MMV_ACCESS_USER,
 					  MMV_ACCESS_FETCH | MMV_ACCESS_USER };
 	uint64_t c_bit = is_32bit(job) ? 0 : c_bits[v[D_C]];
+	bool leaf = job->lo == 0 || v[D_PS] != 0;
 	uint64_t entry;
 
 	begin(job, s, usual_gva(job));
@@ -398,15 +439,16 @@ static void build_reserved(const struct job *job, const unsigned *v, struct situ
 		set_entry(job, s, level, permissive(job, level) | c_bit);
 	entry = good_address(job, job->lo, v[D_PS] != 0) | c_bit | if_set(PS, v[D_PS]);
 	entry |= is_pae_pointer(job, job->lo) ? P : P | W | U;
+	entry |= used(job, job->lo, leaf);
 	if (v[D_BIT] < 64)
-		entry |= MMV_BIT(v[D_BIT]);
+		entry ^= MMV_BIT(v[D_BIT]);
 	set_entry(job, s, job->lo, entry);
 	s->access.flags = flags[v[D_KIND]];
 }
 
 static bool wants_each_level(const struct job *job)
 {
-	if (job->variant != 0 || job->hi != job->lo || job->lo >= shape_of(job)->levels)
+	if (job->variant != VARIANT_USUAL || job->hi != job->lo || job->lo >= shape_of(job)->levels)
 		return false;
 	if (job->shape == SHAPE_PAE)
 		return job->lo <= 1;
@@ -509,7 +551,7 @@ static void build_address(const struct job *job, const unsigned *v, struct situa
 
 static bool wants_format(const struct job *job)
 {
-	return job->variant == 0 && job->hi == 0 && job->lo == 0;
+	return job->variant == VARIANT_USUAL && job->hi == 0 && job->lo == 0;
 }
 
 static const char *irrelevant_address(const struct job *job, unsigned axis)
@@ -532,7 +574,7 @@ enum { F_M, F_PCIDE, F_C, F_CR3, F_TABLE, F_OFFSET, F_ADDRESS, F_TYPE, F_FLAGS }
 
 static const struct axis leaf_axes[] = {
 	{ "MAXPHYADDR", 5 }, { "PCIDE", 2 },	   { "C-bit", 2 },
-	{ "CR3", 4 },	     { "tables", 4 },	   { "offset", 4 },
+	{ "CR3", 5 },	     { "tables", 4 },	   { "offset", 4 },
 	{ "address", 16 },   { "PWT,PCD,PAT", 8 }, { "A,D,G", 8 },
 };
 
@@ -569,14 +611,14 @@ static void scatter_tables(const struct job *job, unsigned n, unsigned m, struct
 	}
 }
 
-/* Bits of CR3 around and above the root's address. */
+/* Bits of CR3 around and above the root's address; those around it also alone. */
 static uint64_t root_register(const struct job *job, unsigned n, unsigned m, uint64_t cr3)
 {
-	static const uint64_t low[4] = { 0, 0xfff, MMV_X86_CR3_PCD, 0x7e7 };
+	static const uint64_t low[5] = { 0, 0xfff, 0xfff, MMV_X86_CR3_PCD, 0x7e7 };
 	unsigned high = is_long(job) ? m - 1 : 31;
 
-	cr3 |= chance(n, 9, high, 16) | low[n];
-	if (n == 3)
+	cr3 |= chance(n > 0 ? n - 1 : 0, 9, high, 16) | low[n];
+	if (n == 4)
 		cr3 |= is_long(job) ? MMV_BITS(63, 63) : MMV_BITS(63, 32);
 	return cr3;
 }
@@ -618,7 +660,7 @@ static void build_leaf(const struct job *job, const unsigned *v, struct situatio
 
 static bool wants_leaves(const struct job *job)
 {
-	if (job->variant != 0 || job->hi != job->lo || job->lo >= shape_of(job)->levels)
+	if (job->variant != VARIANT_USUAL || job->hi != job->lo || job->lo >= shape_of(job)->levels)
 		return false;
 	return can_be_leaf(job, job->lo);
 }
@@ -676,7 +718,7 @@ static void build_pointer(const struct job *job, const unsigned *v, struct situa
 
 static bool wants_pae(const struct job *job)
 {
-	return job->variant == 0 && job->hi == 2 && job->lo == 2 && is_pae(job);
+	return job->variant == VARIANT_USUAL && job->hi == 2 && job->lo == 2 && is_pae(job);
 }
 
 static const char *irrelevant_pointer(const struct job *job, unsigned axis)
@@ -700,8 +742,11 @@ static const struct axis config_axes[] = {
 /* Tables of the mode that the registers select, if they select one. */
 static struct job job_of_config(const struct job *job, const struct situation *s)
 {
-	static const enum shape_id shape[] = { SHAPE_OFF, SHAPE_32BIT, SHAPE_PAE, SHAPE_4LEVEL,
-					       SHAPE_5LEVEL };
+	static const enum shape_id shape[] = {
+		[MMV_X86_PAGING_OFF] = SHAPE_OFF,	[MMV_X86_PAGING_32BIT] = SHAPE_32BIT,
+		[MMV_X86_PAGING_PAE] = SHAPE_PAE,	[MMV_X86_PAGING_4LEVEL] = SHAPE_4LEVEL,
+		[MMV_X86_PAGING_5LEVEL] = SHAPE_5LEVEL,
+	};
 	struct job selected = *job;
 
 	if (!oracle_config_is_good(&s->cpu, &s->regs))
@@ -778,7 +823,7 @@ static void build_flags(const struct job *job, const unsigned *v, struct situati
 	s->regs.cr4 |= MMV_X86_CR4_SMAP;
 	turn(&s->regs.cr4, MMV_X86_CR4_CET, v[H_CET]);
 	turn(&s->regs.cr4, MMV_X86_CR4_LASS, v[H_LASS]);
-	s->entry[0] = good_address(job, 0, false) | P | D | if_set(U, v[H_PAGE_U]);
+	s->entry[0] = good_address(job, 0, false) | P | A | D | if_set(U, v[H_PAGE_U]);
 	for (unsigned i = 0; i < COUNT(flag); i++)
 		s->access.flags |= v[H_WRITE + i] != 0 ? flag[i] : 0;
 }
@@ -826,8 +871,20 @@ const struct space spaces[] = {
 
 const unsigned space_count = COUNT(spaces);
 
+/* On a new path, one pair of each mode, and not the leaf's, so that there is D to be set too. */
+static bool new_path_is_quick(const struct job *job)
+{
+	if (job->space->build != build_rights)
+		return false;
+	if (job->shape == SHAPE_PAE_MEMORY)
+		return job->lo == 1;
+	return job->hi == shape_of(job)->levels - 1 && job->lo == 1;
+}
+
 bool job_is_quick(const struct job *job)
 {
+	if (job->variant != VARIANT_USUAL)
+		return job->variant == VARIANT_NEW && new_path_is_quick(job);
 	if (job->hi == job->lo)
 		return true;
 	/* The other pairs have twins in 4-level paging, or in the other pair of the pointers. */

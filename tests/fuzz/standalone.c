@@ -23,13 +23,38 @@ void fuzz_count(const struct mmv_x86_regs *regs, const struct oracle_answer *ans
 	tally[oracle_format(regs)][end]++;
 }
 
+static unsigned long in_window[MMV_X86_PAGING_5LEVEL + 1][2];
+
+void fuzz_count_window(const struct mmv_x86_regs *regs, bool easy)
+{
+	in_window[oracle_format(regs)][easy]++;
+}
+
+/* Random bytes that stay away from the walker's common way show nothing about it. */
+static bool window_used(void)
+{
+	bool good = true;
+
+	for (unsigned format = MMV_X86_PAGING_32BIT; format <= MMV_X86_PAGING_5LEVEL; format++) {
+		unsigned long hard = in_window[format][0], easy = in_window[format][1];
+
+		printf("window: %lu of %lu mapped with no flag due\n", easy, hard + easy);
+		good = good && easy * 8 >= hard;
+	}
+	return good;
+}
+
 static void print_tally(void)
 {
-	static const char *const formats[] = { "off", "32-bit", "PAE", "4-level", "5-level" };
+	static const char *const formats[] = {
+		[MMV_X86_PAGING_OFF] = "off",	     [MMV_X86_PAGING_32BIT] = "32-bit",
+		[MMV_X86_PAGING_PAE] = "PAE",	     [MMV_X86_PAGING_4LEVEL] = "4-level",
+		[MMV_X86_PAGING_5LEVEL] = "5-level",
+	};
 
 	printf("%-8s %9s %9s %9s %9s %9s %9s %9s\n", "", "mapped", "absent", "reserved", "denied",
 	       "non-can.", "LASS", "no access");
-	for (unsigned format = 0; format <= MMV_X86_PAGING_5LEVEL; format++) {
+	for (unsigned format = MMV_X86_PAGING_OFF; format <= MMV_X86_PAGING_5LEVEL; format++) {
 		printf("%-8s", formats[format]);
 		for (unsigned end = 0; end < MMV_END_LASS + 2; end++)
 			printf(" %9lu", tally[format][end]);
@@ -47,7 +72,7 @@ static uint64_t random_word(void)
 	return state * UINT64_C(0x2545f4914f6cdd1d);
 }
 
-static void run_random(unsigned long runs, uint64_t seed)
+static bool run_random(unsigned long runs, uint64_t seed)
 {
 	static uint8_t bytes[INPUT_MAX];
 
@@ -63,6 +88,7 @@ static void run_random(unsigned long runs, uint64_t seed)
 		LLVMFuzzerTestOneInput(bytes, size);
 	}
 	print_tally();
+	return window_used();
 }
 
 static bool run_file(const char *path)
@@ -111,8 +137,11 @@ int main(int argc, char **argv)
 	bool good = argc > 1;
 
 	if (argc > 2 && strcmp(argv[1], "-random") == 0) {
-		run_random(strtoul(argv[2], NULL, 0), argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
-		return EXIT_SUCCESS;
+		good = run_random(strtoul(argv[2], NULL, 0),
+				  argc > 3 ? strtoull(argv[3], NULL, 0) : 1);
+		if (!good)
+			fprintf(stderr, "too few walks go the common way\n");
+		return good ? EXIT_SUCCESS : EXIT_FAILURE;
 	}
 	for (int i = 1; i < argc; i++)
 		good = run_path(argv[i]) && good;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { MEMORY_MAX = 4096, GVAS = 37, LOG_MAX = 64 };
+enum { WINDOW_BYTES = 0x10000, WINDOW_LANES = 12, WINDOW_PAGES_OF_LEVEL = 3 };
 
 struct input {
 	const uint8_t *bytes;
@@ -460,6 +461,227 @@ static void compare_batch(struct subject *s)
 	same(s, "done", batch.done, GVAS);
 }
 
+/* Levels of tables; PAE's page-directory pointers are none. */
+static unsigned levels_of(enum mmv_x86_format format)
+{
+	static const unsigned levels[] = {
+		[MMV_X86_PAGING_32BIT] = 2,
+		[MMV_X86_PAGING_PAE] = 2,
+		[MMV_X86_PAGING_4LEVEL] = 4,
+		[MMV_X86_PAGING_5LEVEL] = 5,
+	};
+
+	return levels[format];
+}
+
+/* A window at 0, full of what an ordinary guest has: the walker's inlined path. */
+static struct window {
+	_Alignas(8) uint8_t bytes[WINDOW_BYTES], want[WINDOW_BYTES];
+	struct mmv_window window;
+	struct mmv_gmem gmem;
+	struct mmv_x86_space space;
+	struct mmv_access access;
+	struct oracle_memory memory;
+	unsigned planted; /* words of the input that were used */
+} window;
+
+static uint64_t window_table(unsigned level, uint64_t choice)
+{
+	return (WINDOW_PAGES_OF_LEVEL * level + choice % WINDOW_PAGES_OF_LEVEL) * UINT64_C(0x1000);
+}
+
+static unsigned entry_lg2(const struct subject *s)
+{
+	return oracle_format(&s->regs) == MMV_X86_PAGING_32BIT ? 2 : 3;
+}
+
+/* Every right and flag, mostly, and at times a large page. */
+static uint64_t biased(const struct subject *s, uint64_t word, unsigned level)
+{
+	uint64_t large = level == 1 || (level == 2 && s->cpu.features & MMV_X86_CPU_1G) ? 0x80 : 0;
+
+	word = (word & ~never_good(s)) | 1;
+	if (word >> 9 & 1)
+		word |= 0x66;
+	if (word >> 10 & 1)
+		word &= ~(UINT64_C(1) << 63);
+	if (level && !(word & large && word >> 11 & 1))
+		word &= ~UINT64_C(0x180);
+	return word & 0x80 && level ? word & ~MMV_BITS(29, 13) : word;
+}
+
+/*
+ * The entry of `level`: tables are in pages that belong to their level. One in sixteen is as it
+ * comes.
+ */
+static uint64_t window_entry(struct subject *s, unsigned level)
+{
+	uint64_t at = 8 * (uint64_t)window.planted++;
+	uint64_t word = memory_word(&s->memory, at, 3) ^ at * UINT64_C(0x9e3779b97f4a7c15);
+
+	if ((word >> 56 & 15) == 0)
+		return word;
+	word = biased(s, word, level);
+	if (level == 0 || word & 0x80)
+		return word;
+	if (oracle_format(&s->regs) == MMV_X86_PAGING_PAE && level == 2)
+		word &= ~UINT64_C(0x8000000000000000) & ~UINT64_C(0x1e6);
+	return (word & (MMV_BIT(63) | 0xfff)) | window_table(level - 1, word >> 12);
+}
+
+static void window_store(uint8_t *bytes, uint64_t gpa, unsigned lg2, uint64_t value)
+{
+	uint32_t low = (uint32_t)value;
+
+	if (lg2 == 2)
+		memcpy(bytes + gpa, &low, 4);
+	else
+		memcpy(bytes + gpa, &value, 8);
+}
+
+static void window_ask(const struct subject *s, unsigned lane, struct oracle_answer *answer)
+{
+	oracle_walk(&s->cpu, &s->regs, &window.space.root, &window.memory, s->gva[lane].raw,
+		    window.access, answer);
+}
+
+/* Where the oracle finds no entry yet, there comes one. */
+static void window_plant(struct subject *s, unsigned lane)
+{
+	for (unsigned i = 0; i < MMV_LEVELS_MAX; i++) {
+		const struct oracle_step *step;
+		struct oracle_answer answer;
+
+		window_ask(s, lane, &answer);
+		step = &answer.step[answer.level];
+		if (answer.bad_access || answer.end != MMV_END_NOT_PRESENT || step->raw ||
+		    step->gpa >= WINDOW_BYTES)
+			return;
+		window_store(window.bytes, step->gpa, entry_lg2(s), window_entry(s, answer.level));
+	}
+}
+
+static void window_root(struct subject *s)
+{
+	enum mmv_x86_format format = oracle_format(&s->regs);
+	/* Above the tables, PAE has its pointers. */
+	unsigned top = levels_of(format) - (format != MMV_X86_PAGING_PAE);
+	struct mmv_x86_root *root = &window.space.root;
+
+	*root = s->space.root;
+	root->cr3 &= MMV_BITS(63, 52) | MMV_BITS(4, 0);
+	root->cr3 |= window_table(top, s->space.root.cr3 >> 12);
+	for (unsigned i = 0; i < 4; i++)
+		root->pdpte[i] =
+			(root->pdpte[i] & 0xe19) | window_table(1, s->space.root.pdpte[i] >> 12);
+}
+
+/* The access as it came, or with keys that forbid little. */
+static void window_begin(struct subject *s)
+{
+	memset(window.bytes, 0, sizeof(window.bytes));
+	window.planted = 0;
+	window.window = (struct mmv_window){ 0, WINDOW_BYTES, window.bytes, 0 };
+	window.gmem = (struct mmv_gmem){
+		.windows = &window.window,
+		.window_count = 1,
+		.unreachable = MMV_UNREACHABLE_NOT_PRESENT,
+	};
+	window.memory = (struct oracle_memory){ window.bytes, WINDOW_BYTES, false, 0 };
+	window.space = (struct mmv_x86_space){ &s->mode, &window.gmem, { 0 } };
+	window.access = s->access;
+	if (s->access.pkru & 1) {
+		window.access.pkru &= s->access.pkrs;
+		window.access.pkrs &= window.access.pkru >> 3;
+	}
+	window_root(s);
+	same(s, "gmem_init", (uint64_t)mmv_gmem_init(&window.gmem), MMV_OK);
+	for (unsigned lane = 0; lane < WINDOW_LANES; lane++)
+		window_plant(s, lane);
+}
+
+/* Sets in `want` what the access sets. False: one word at two levels, whose updates collide. */
+static bool window_expect(const struct subject *s, const struct oracle_answer *answer, bool *due)
+{
+	*due = false;
+	for (unsigned level = 0; level < MMV_LEVELS_MAX; level++) {
+		const struct oracle_step *step = &answer->step[level];
+
+		if (!(answer->steps >> level & 1))
+			continue;
+		for (unsigned above = level + 1; above < MMV_LEVELS_MAX; above++)
+			if (answer->steps >> above & 1 && answer->step[above].gpa == step->gpa)
+				return false;
+		if (step->raw == step->after)
+			continue;
+		*due = true;
+		window_store(window.want, step->gpa, entry_lg2(s), step->after);
+	}
+	return true;
+}
+
+static void window_same(const struct subject *s, const char *what)
+{
+	same(s, what, (uint64_t)memcmp(window.bytes, window.want, WINDOW_BYTES), 0);
+}
+
+/* Walk, and then translate; `to` is the answer. False: recursive tables, nothing is compared. */
+static bool window_lane(struct subject *s, unsigned lane, struct mmv_translation *to)
+{
+	struct oracle_answer answer;
+	struct mmv_walk walk;
+	bool due;
+
+	window_ask(s, lane, &answer);
+	if (!window_expect(s, &answer, &due))
+		return false;
+	fuzz_count_window(&s->regs, answer.end == MMV_END_MAPPED && !due);
+	same(s, "walk in the window",
+	     (uint64_t)mmv_x86_walk(&window.space, s->gva[lane], window.access, &walk), MMV_OK);
+	compare_answer(s, &walk.to, &answer);
+	compare_steps(s, &walk, &answer);
+	same(s, "flags due", walk.want_accessed || walk.want_dirty, due);
+	same(s, "translate in the window",
+	     (uint64_t)mmv_x86_translate(&window.space, s->gva[lane], window.access, to), MMV_OK);
+	compare_answer(s, to, &answer);
+	window_same(s, "the window after translate");
+	return true;
+}
+
+static void window_lanes(struct subject *s)
+{
+	struct mmv_translation single[WINDOW_LANES], to[WINDOW_LANES];
+	static uint8_t before[WINDOW_BYTES];
+	struct mmv_x86_batch batch = { s->gva, to, WINDOW_LANES, 0 };
+
+	memcpy(before, window.bytes, WINDOW_BYTES);
+	memcpy(window.want, window.bytes, WINDOW_BYTES);
+	for (unsigned lane = 0; lane < WINDOW_LANES; lane++)
+		if (!window_lane(s, lane, &single[lane]))
+			return;
+	memcpy(window.bytes, before, WINDOW_BYTES);
+	same(s, "batch in the window",
+	     (uint64_t)mmv_x86_translate_batch(&window.space, window.access, &batch), MMV_OK);
+	same(s, "done in the window", batch.done, WINDOW_LANES);
+	for (unsigned lane = 0; lane < WINDOW_LANES; lane++)
+		same(s, "an answer of the batch in the window",
+		     (uint64_t)memcmp(&single[lane], &to[lane], sizeof(to[lane])), 0);
+	window_same(s, "the window after a batch");
+}
+
+static void compare_common_way(struct subject *s)
+{
+	struct mmv_access access = s->access;
+
+	if (oracle_format(&s->regs) == MMV_X86_PAGING_OFF ||
+	    !oracle_access_is_good(&s->regs, access.flags))
+		return;
+	window_begin(s);
+	s->access = window.access;
+	window_lanes(s);
+	s->access = access;
+}
+
 static void compare_decode(struct subject *s)
 {
 	for (size_t at = 0; at < s->memory.size; at += 8) {
@@ -486,8 +708,7 @@ static void compare_decode(struct subject *s)
 /* Loads of the walk that gave this answer: from the first table down to its level. */
 static unsigned loads_of(const struct subject *s, const struct mmv_translation *to)
 {
-	static const unsigned levels[] = { 0, 2, 2, 4, 5 };
-	unsigned count = levels[oracle_format(&s->regs)];
+	unsigned count = levels_of(oracle_format(&s->regs));
 
 	if (s->cpu.features & MMV_X86_CPU_PDPTE_MEMORY &&
 	    oracle_format(&s->regs) == MMV_X86_PAGING_PAE)
@@ -555,6 +776,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	compare_decode(&s);
 	for (unsigned policy = 0; policy <= MMV_UNREACHABLE_ONES; policy++)
 		compare_window(&s, (enum mmv_unreachable)policy);
+	compare_common_way(&s);
 	seed = memory_word(&s.memory, s.gva[0].raw, 3) * UINT64_C(0x9e3779b97f4a7c15);
 	for (unsigned i = 0; i < 4; i++)
 		hostile(&s, seed >> (7 * i) ^ seed << 13);

@@ -338,11 +338,37 @@ def contexts(tree, objects, limits):
     documented = set()
     for header in tree.public_headers():
         for match in re.finditer(r"/\*\*((?:(?!\*/).)*)\*/([^;{}/#]*)\(", tree.text(header), re.S):
-            if "Context:" in match.group(1):
+            words = " ".join(re.sub(r"^\s*\* ?", "", match.group(1), flags=re.M).split())
+            if re.search(r"\bContext: [^.]+\.$", words):
                 documented |= set(re.findall(r"\b(mmv_\w+)\s*(?=\()", match.group(2) + "("))
     prototypes = tree.prototypes()
     faults = [f"{prototypes[name]}: {name}" for name in sorted(set(prototypes) - documented)]
     return f"{len(prototypes)} prototypes, {len(faults)} whose comment does not end in Context:", faults
+
+
+def dead_link(tree, path, target):
+    """What is wrong with a link in a page, or None. Other sites are not asked."""
+    if re.match(r"[a-z][a-z0-9+.-]*:|#", target):
+        return None
+    file = os.path.normpath(Path(path).parent / target.partition("#")[0])
+    files = tree.tracked()
+    if file in files or any(other.startswith(file + "/") for other in files):
+        return None
+    return f"{target} is not a file of the tree"
+
+
+@gate("links")
+def links(tree, objects, limits):
+    faults, count = [], 0
+    for path in tree.glob(*limits["links"]["pages"]):
+        text = tree.text(path)
+        for match in re.finditer(r"\]\(\s*<?([^)\s>]+)|^ {0,3}\[[^\]]+\]:\s*(\S+)", text, re.M):
+            wrong = dead_link(tree, path, match.group(1) or match.group(2))
+            count += 1
+            faults += [f"{path}:{line_of(text, match.start())}: {wrong}"] if wrong else []
+        faults += [f"{path}:{line_of(text, m.start())}: {m.group(0)} is still to be filled in"
+                   for m in re.finditer(r"@[A-Z][A-Z0-9_]*@", text)]
+    return f"{count} links, {len(faults)} of them dead or placeholders", faults
 
 
 @gate("machine-paths")

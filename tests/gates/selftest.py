@@ -46,6 +46,8 @@ GOOD = {
     "lib/tiny.c": SPDX + SOURCE,
     "lib/fmt/tiny.h": SPDX,
     "lib/tiny.map": "# SPDX-License-Identifier: BSD-2-Clause\nMMUVIRT_0.1 { global:\n\tmmv_tiny;\nlocal: *; };\n",
+    "README.md": "[the page](doc/page.md#top), [the rooms](lib), [elsewhere](https://example.org/x)\n",
+    "doc/page.md": "[back](../README.md)\n",
     "bench/run.py": "# SPDX-License-Identifier: BSD-2-Clause\nprint('within budget')\n",
 }
 
@@ -127,6 +129,12 @@ BAD = [
     ("contexts", "no context", with_header(" Context: any.", ""), "include/mmuvirt/tiny.h: mmv_tiny"),
     ("contexts", "no comment", with_header("#pragma GCC visibility pop", "int mmv_two(void);\n#pragma GCC visibility pop"),
      "include/mmuvirt/tiny.h: mmv_two"),
+    ("contexts", "context is not the end", with_header("Adds one. Context: any.", "Context: any. Adds one."),
+     "include/mmuvirt/tiny.h: mmv_tiny"),
+    ("links", "a dead link", {"README.md": "See\n[the page](doc/other.md).\n"}, "README.md:2: doc/other.md is not"),
+    ("links", "a link from the wrong place", {"doc/page.md": "[back](README.md)\n"}, "doc/page.md:1: README.md is not"),
+    ("links", "a dead reference", {"SECURITY.md": "[code]\n\n[code]: lib/none.c\n"}, "SECURITY.md:3: lib/none.c is not"),
+    ("links", "a placeholder", {"README.md": "It takes @FIG" "URE@ ns.\n"}, "README.md:1: @FIG" "URE@ is still"),
     ("machine-paths", "a home", with_source("/* see /ho" "me/me/notes */\n"), "lib/tiny.c:7"),
     ("sizes", "a grown leaf", with_header("raw, more;", "raw, more, much;"), "struct mmv_leaf has 24 bytes, not 16"),
     ("instructions", "over budget", {"bench/run.py": "print('walk 161 > 160')\nraise SystemExit(1)\n"}, "walk 161 > 160"),

@@ -123,6 +123,29 @@ void hostile_begin(struct hostile *hostile, const struct hostile_plan *plan)
 	hostile->lost = 0;
 }
 
+static bool in_guest(uint64_t gpa)
+{
+	return gpa <= GUEST_BYTES - 8;
+}
+
+void hostile_before_load(struct hostile *hostile, uint64_t gpa, unsigned lg2)
+{
+	if (in_guest(gpa) && due(hostile->plan.before_load, hostile->loads))
+		flip(hostile, gpa, lg2);
+}
+
+void hostile_after_load(struct hostile *hostile, uint64_t gpa, unsigned lg2, uint64_t value)
+{
+	struct hostile_event event = { .lg2 = lg2, .gpa = gpa, .value = value };
+
+	if (!in_guest(gpa))
+		event.status = MMV_UNREACHABLE;
+	else if (due(hostile->plan.after_load, hostile->loads))
+		flip(hostile, gpa, lg2);
+	hostile->loads++;
+	record(hostile, &event);
+}
+
 unsigned hostile_last_walk(const struct hostile *hostile, uint64_t root)
 {
 	unsigned last = 0;

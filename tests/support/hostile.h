@@ -49,6 +49,13 @@ void hostile_init(struct hostile *hostile, struct guest *guest, enum mmv_unreach
 /** Forgets the events and takes a new plan. */
 void hostile_begin(struct hostile *hostile, const struct hostile_plan *plan);
 
+/**
+ * For loads that a test sees on their way into the guest's own window, past the ops: what the plan
+ * does before one; its record, and what the plan does after it.
+ */
+void hostile_before_load(struct hostile *hostile, uint64_t gpa, unsigned lg2);
+void hostile_after_load(struct hostile *hostile, uint64_t gpa, unsigned lg2, uint64_t value);
+
 /** The first event of the last walk: that of the last load from the root table, `root`. */
 unsigned hostile_last_walk(const struct hostile *hostile, uint64_t root);
 

@@ -12,6 +12,9 @@
 #define LOG_MAX (BATCH_MAX * MMV_LEVELS_MAX)
 #define PLACED_MAX 32
 #define IN_REGISTER (~UINT64_C(0))
+/* P; and with it W, U, A and D. */
+#define POINTER 0x01
+#define USED_ENTRY 0x67
 /* The wide window, where the arena comes again every 4 GiB. A walk that minds no reserved address
  * bit finds a table behind it. */
 #define WIDE_SIZE MMV_BIT(35)
@@ -238,7 +241,8 @@ static void lay_out(struct bench *b, const struct situation *s)
 
 		b->at[level] = entry_at(s->shape, s->root.cr3, level, s->gva);
 		place(b, b->at[level], 0);
-		place(b, entry_at(s->shape, s->root.cr3, level, beside), next | (pointer ? 1 : 7));
+		place(b, entry_at(s->shape, s->root.cr3, level, beside),
+		      next | (pointer ? POINTER : USED_ENTRY));
 	}
 }
 

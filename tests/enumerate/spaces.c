@@ -278,15 +278,17 @@ enum {
 	B_U,
 	B_W,
 	B_USED,
+	B_RESERVED,
 	B_KIND,
 	B_USER,
 	B_AC
 };
 
 static const struct axis key_axes[] = {
-	{ "PKE", 2 },	  { "PKS", 2 },	   { "WP", 2 },	     { "SMAP", 2 },   { "key", 16 },
-	{ "PKRU", 4 },	  { "PKRS", 4 },   { "upper.U", 2 }, { "leaf.U", 2 }, { "leaf.W", 2 },
-	{ "A and D", 2 }, { "access", 5 }, { "user", 2 },    { "AC", 2 },
+	{ "PKE", 2 },	 { "PKS", 2 },	  { "WP", 2 },	    { "SMAP", 2 },
+	{ "key", 16 },	 { "PKRU", 4 },	  { "PKRS", 4 },    { "upper.U", 2 },
+	{ "leaf.U", 2 }, { "leaf.W", 2 }, { "A and D", 2 }, { "leaf.reserved", 2 },
+	{ "access", 5 }, { "user", 2 },	  { "AC", 2 },
 };
 
 static uint32_t key_rights(unsigned key, unsigned rights)
@@ -309,7 +311,7 @@ static void build_keys(const struct job *job, const unsigned *v, struct situatio
 		set_path(job, s, 0, A | D);
 	leaf = good_address(job, job->lo, true) | P | (job->lo > 0 ? PS : 0);
 	leaf |= (uint64_t)v[B_KEY] << 59 | if_set(U, v[B_U]) | if_set(W, v[B_W]);
-	leaf |= if_set(A | D, v[B_USED]);
+	leaf |= if_set(A | D, v[B_USED]) | if_set(reserved_bit(job), v[B_RESERVED]);
 	upper = good_address(job, job->lo + 1, false) | P | W | if_set(U, v[B_UPPER_U]);
 	upper |= (uint64_t)(v[B_KEY] ^ 15) << 59 | if_set(A, v[B_USED]);
 	set_entry(job, s, job->lo, leaf);

@@ -39,7 +39,7 @@ static bool window_used(void)
 		unsigned long hard = in_window[format][0], easy = in_window[format][1];
 
 		printf("window: %lu of %lu mapped with no flag due\n", easy, hard + easy);
-		good = good && easy * 8 >= hard;
+		good = good && (hard < 1000 || easy * 20 >= hard);
 	}
 	return good;
 }

@@ -504,7 +504,7 @@ static uint64_t biased(const struct subject *s, uint64_t word, unsigned level)
 	if (word >> 9 & 1)
 		word |= 0x66;
 	if (word >> 10 & 1)
-		word &= ~(UINT64_C(1) << 63);
+		word &= ~MMV_BIT(63);
 	if (level && !(word & large && word >> 11 & 1))
 		word &= ~UINT64_C(0x180);
 	return word & 0x80 && level ? word & ~MMV_BITS(29, 13) : word;
@@ -512,21 +512,24 @@ static uint64_t biased(const struct subject *s, uint64_t word, unsigned level)
 
 /*
  * The entry of `level`: tables are in pages that belong to their level. One in sixteen is as it
- * comes.
+ * comes, and as many have a bit too many.
  */
 static uint64_t window_entry(struct subject *s, unsigned level)
 {
 	uint64_t at = 8 * (uint64_t)window.planted++;
 	uint64_t word = memory_word(&s->memory, at, 3) ^ at * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t extra = 0;
 
 	if ((word >> 56 & 15) == 0)
 		return word;
+	if ((word >> 56 & 15) == 1)
+		extra = MMV_BIT(word >> 47 & 63) & never_good(s);
 	word = biased(s, word, level);
 	if (level == 0 || word & 0x80)
-		return word;
+		return word | extra;
 	if (oracle_format(&s->regs) == MMV_X86_PAGING_PAE && level == 2)
-		word &= ~UINT64_C(0x8000000000000000) & ~UINT64_C(0x1e6);
-	return (word & (MMV_BIT(63) | 0xfff)) | window_table(level - 1, word >> 12);
+		word &= ~(MMV_BIT(63) | 0x1e6);
+	return (word & (MMV_BIT(63) | 0xfff)) | window_table(level - 1, word >> 12) | extra;
 }
 
 static void window_store(uint8_t *bytes, uint64_t gpa, unsigned lg2, uint64_t value)

@@ -665,6 +665,36 @@ static void paging_off(void **state)
 	}
 }
 
+/* A mode that nobody made must not answer: all of it zero is no paging-off mode. */
+static void mode_not_initialised(void **state)
+{
+	static const struct mmv_x86_mode zero;
+	const mmv_gva_t gva = { 0x1000 };
+	struct mmv_x86_space space;
+	struct mmv_translation to;
+	struct mmv_walk walk;
+	struct mmv_leaf leaf;
+	struct mmv_x86_batch batch = { .gva = &gva, .to = &to, .n = 1 };
+
+	(void)state;
+	start("4level");
+	space = guest.space;
+	space.mode = &zero;
+	assert_int_equal(mmv_x86_walk(&space, gva, read_access, &walk), MMV_BAD_CONFIG);
+	assert_int_equal(mmv_x86_translate(&space, gva, read_access, &to), MMV_BAD_CONFIG);
+	assert_int_equal(mmv_x86_translate_batch(&space, read_access, &batch), MMV_BAD_CONFIG);
+	assert_int_equal(batch.done, 0);
+	assert_int_equal(mmv_x86_decode(&zero, 0, 1, &leaf), MMV_KIND_BAD);
+}
+
+static void version(void **state)
+{
+	(void)state;
+	assert_int_equal(mmv_version() >> 16, MMV_VERSION_MAJOR);
+	assert_int_equal(mmv_version() >> 8 & 0xff, MMV_VERSION_MINOR);
+	assert_int_equal(mmv_version() & 0xff, MMV_VERSION_PATCH);
+}
+
 static void names(void **state)
 {
 	static const struct {
@@ -718,6 +748,8 @@ int main(void)
 		cmocka_unit_test(rights_above),
 		cmocka_unit_test(rights_above_of_short_walks),
 		cmocka_unit_test(paging_off),
+		cmocka_unit_test(mode_not_initialised),
+		cmocka_unit_test(version),
 		cmocka_unit_test(names),
 	};
 

@@ -20,7 +20,10 @@
 
 enum { LANES = 3, INDEX_FIRST = 5 };
 
-/* What the entries have set besides their rights; whether a flag is due; whether lanes stay in their group. */
+/*
+ * What the entries have set besides their rights; whether a flag is due; whether lanes stay in
+ * their group.
+ */
 static const struct scene {
 	const char *mode;
 	unsigned leaf;
@@ -36,7 +39,7 @@ static const struct scene {
 	{ "4level", 0, MMV_ACCESS_WRITE | MMV_ACCESS_USER, 0, FLAGS, false, true },
 	{ "4level", 0, MMV_ACCESS_READ, 0, GUEST_A, false, true },
 	{ "4level", 0, MMV_ACCESS_WRITE, 0, GUEST_A, true, false },
-	{ "4level", 0, MMV_ACCESS_WRITE, MMV_X86_CR4_CET, FLAGS, false, true },
+	{ "4level", 0, MMV_ACCESS_READ, MMV_X86_CR4_CET, FLAGS, false, true },
 	{ "4level", 0, MMV_ACCESS_READ | MMV_ACCESS_USER, MMV_X86_CR4_PKS, FLAGS, false, true },
 	/* The key is looked at: the general way takes over, with nothing left to read. */
 	{ "4level", 0, MMV_ACCESS_READ | MMV_ACCESS_USER, MMV_X86_CR4_PKE, FLAGS, false, false },
@@ -102,7 +105,8 @@ static void set_up(const struct scene *scene)
 	assert_true(guest_start(guest));
 	guest->gmem.unreachable = MMV_UNREACHABLE_NOT_PRESENT;
 	stage.top = guest->levels == 3 ? 1 : guest->levels - 1;
-	stage.access = (struct mmv_access){ .flags = scene->access };
+	/* Key 0 forbids nothing, any other everything. */
+	stage.access = (struct mmv_access){ .flags = scene->access, .pkru = ~3u, .pkrs = ~3u };
 	for (unsigned lane = 0; lane < LANES; lane++)
 		map_lane(lane);
 	assert_true(guest_load_pdptes(guest));
@@ -267,7 +271,7 @@ static void batch_under(const struct hostile_plan *plan, unsigned at)
 	expect_stored(at, plan->flip, FLAGS);
 }
 
-/* Every load, every bit; the word changes before it, or between it and the next load of the word. */
+/* Every load, every bit; the word changes before it, or between it and the next load of it. */
 static void flips(void (*under)(const struct hostile_plan *plan, unsigned at), unsigned lanes)
 {
 	cases = 0;

@@ -5,6 +5,8 @@
  */
 #include "../support/guest.h"
 
+#include <mmuvirt/mmuvirt.h>
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -154,12 +154,12 @@ enum mmv_kind MMV_FN(decode)(const struct mmv_x86_mode *mode, unsigned level, ui
 
 	if (cursor_entry_end(&c))
 		return MMV_KIND_BAD;
-	if (level > X86_LEVEL_PT && !(raw & mode->large[level])) {
-		leaf->oa = raw & mode->oa_mask;
-		leaf->prot = x86_prot(x86_lacks_byte(c.lacks));
-		return MMV_KIND_TABLE;
+	if (level == X86_LEVEL_PT || raw & mode->large[level]) {
+		cursor_leaf(&c, level, leaf);
+		leaf->prot |= cursor_shadow_stack(&c) ? MMV_PROT_SHSTK : 0;
+		return MMV_KIND_LEAF;
 	}
-	cursor_leaf(&c, level, leaf);
-	leaf->prot |= cursor_shadow_stack(&c) ? MMV_PROT_SHSTK : 0;
-	return MMV_KIND_LEAF;
+	leaf->oa = raw & mode->oa_mask;
+	leaf->prot = x86_prot(x86_lacks_byte(c.lacks));
+	return MMV_KIND_TABLE;
 }

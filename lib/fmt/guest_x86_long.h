@@ -73,8 +73,8 @@ static inline bool gfmt_root(struct cursor *c)
 }
 
 /*
- * A large leaf is no table. Bit 8 of a PML4E or PML5E is reserved by one vendor and ignored by the other:
- * the general way knows which.
+ * A large leaf is no table. Bit 8 of a PML4E or PML5E is reserved by one vendor and ignored by the
+ * other: the general way knows which.
  */
 static inline uint64_t gfmt_stop(const struct mmv_x86_mode *mode, unsigned level)
 {

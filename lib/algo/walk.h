@@ -3,9 +3,9 @@
  * The guest page walk, once for all formats. The file that includes this has one format's header in
  * scope and defines MMV_FN.
  *
- * There is a common way, unrolled, for what nearly all walks are: tables in the window at 0, a
- * smallest leaf, an access that is allowed with no flag due. Wherever a walk leaves it, the general
- * way takes the cursor and goes on from there; no entry is read twice.
+ * There is a common way, unrolled, for what nearly all walks are: tables in the window at 0, a leaf
+ * in a page table or page directory, an access that is allowed with no flag due. Wherever a walk
+ * leaves it, the general way takes the cursor and goes on from there; no entry is read twice.
  */
 
 /*
@@ -22,7 +22,7 @@ static inline __attribute__((always_inline)) bool cursor_descend(struct cursor *
 		return false;
 	cursor_took(c, level, gpa, gmem_fast_load(c->fast, gpa, GFMT_ENTRY_LG2));
 	if (level == X86_LEVEL_PT)
-		return likely(!((c->lacks & c->mode->bad[level])));
+		return likely(!(c->lacks & c->mode->bad[level]));
 	if (unlikely(c->lacks & gfmt_stop(c->mode, level)))
 		return false;
 	c->above |= c->lacks;

@@ -17,7 +17,8 @@ struct bench {
 	bool dram;	      /* wants the tables that no cache holds */
 };
 
-extern const struct bench benches[];
+/* Ended by one without a name. */
+extern const struct bench benches[], nested_benches[];
 
 /* Fills the worlds. small: the large one too is small, for counting instructions. */
 void world_init(bool small);
@@ -35,6 +36,9 @@ struct world {
 /* hot_4k has two more modes of its memory: with protection keys, with shadow stacks. */
 extern struct world hot_4k, hot_2m, hot_pae, hot_4k_pke, hot_4k_cet;
 
+/* The guest of hot_4k, behind EPT of 2-MByte pages with accessed and dirty flags. */
+extern struct mmv_nested hot_2d;
+
 /*
  * A pointer to the next line at the start of each: the shortest dependent load. One ring that the
  * first-level cache holds, one that the second-level cache does, of as many lines as the l2 guest's
@@ -43,6 +47,9 @@ extern struct world hot_4k, hot_2m, hot_pae, hot_4k_pke, hot_4k_cet;
 typedef void *ring_line[8];
 enum { RING_L1 = 64, RING_L2 = 8192 };
 extern ring_line *ring_l1, *ring_l2;
+
+/* Goes through so many lines. */
+void *chase(void *line, uint64_t loads);
 
 /*
  * A guest with 2^tables_lg2 last-level tables. Its addresses are the nodes of a cycle through all

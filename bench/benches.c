@@ -150,7 +150,7 @@ static uint64_t mode_init(uint64_t n)
 }
 
 /* Limits. A load whose address is the last one's value; volatile, so that none is left out. */
-static void *chase(void *line, uint64_t loads)
+void *chase(void *line, uint64_t loads)
 {
 	while (loads--)
 		line = *(void *volatile *)line;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mmuvirt_bench list                 names and the functions whose instructions count
+ * mmuvirt_bench list                 suites, names, and the functions whose instructions count
  * mmuvirt_bench count NAME N         does N and ends: for an instruction counter
  * mmuvirt_bench time NAME            median nanoseconds of it and of its limit, and of their ratio
  */
@@ -69,11 +69,29 @@ static void print_times(const struct bench *bench)
 	       median(ns), bench->limit, median(limit_ns), median(ratio));
 }
 
+static const struct {
+	const char *name;
+	const struct bench *benches;
+} suites[] = {
+	{ "walk", benches },
+	{ "nested", nested_benches },
+};
+
+enum { SUITES = sizeof(suites) / sizeof(suites[0]) };
+
+static void list(void)
+{
+	for (size_t i = 0; i < SUITES; i++)
+		for (const struct bench *bench = suites[i].benches; bench->name; bench++)
+			printf("%s %s %s\n", suites[i].name, bench->name, bench->function);
+}
+
 static const struct bench *find(const char *name)
 {
-	for (const struct bench *bench = benches; bench->name; bench++)
-		if (!strcmp(bench->name, name))
-			return bench;
+	for (size_t i = 0; i < SUITES; i++)
+		for (const struct bench *bench = suites[i].benches; bench->name; bench++)
+			if (!strcmp(bench->name, name))
+				return bench;
 	fprintf(stderr, "mmuvirt_bench: no benchmark is called %s\n", name);
 	exit(2);
 }
@@ -81,8 +99,7 @@ static const struct bench *find(const char *name)
 int main(int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[1], "list")) {
-		for (const struct bench *bench = benches; bench->name; bench++)
-			printf("%s %s\n", bench->name, bench->function);
+		list();
 		return 0;
 	}
 	if (argc == 4 && !strcmp(argv[1], "count")) {

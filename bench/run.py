@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Runs the benchmarks: instructions by callgrind, nanoseconds beside the machine's limit.
 
-    run.py --build DIR [--json FILE] [walk | NAME ...]
+    run.py --build DIR [--json FILE] [walk | nested | NAME ...]
     run.py --build DIR --check
 
 --check counts instructions only, of all that have a budget (budgets.json), and fails where one is
@@ -107,18 +107,18 @@ def main():
 
     bench = str(pathlib.Path(args.build) / "bench" / "mmuvirt_bench")
     listed = [line.split() for line in run(bench, "list").stdout.splitlines()]
-    known = {name for name, _ in listed}
-    unknown = [name for name in args.names if name not in known | {"walk"}]
+    known = {word for suite, name, _ in listed for word in (suite, name)}
+    unknown = [name for name in args.names if name not in known]
     if unknown:
         sys.exit(f"run.py: no benchmark is called {' or '.join(unknown)}")
     if args.check:
-        counts = {name: instructions(bench, name, function) for name, function in listed
+        counts = {name: instructions(bench, name, function) for _, name, function in listed
                   if name in budgets()}
         sys.exit(0 if check(counts) else 1)
 
     rows = [{"name": name, "instructions": instructions(bench, name, function),
-             **json.loads(run(bench, "time", name).stdout)} for name, function in listed
-            if "walk" in args.names or name in args.names]
+             **json.loads(run(bench, "time", name).stdout)} for suite, name, function in listed
+            if suite in args.names or name in args.names]
     print_rows(rows)
     if args.json:
         pathlib.Path(args.json).write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -11,6 +11,7 @@
 enum { PAGE = 4096, ENTRIES = 512, FULL = 0x67, LARGE = 0xe7 };
 
 struct world hot_4k, hot_2m, hot_pae, hot_4k_pke, hot_4k_cet;
+struct mmv_nested hot_2d;
 struct spread l2, dram;
 ring_line *ring_l1, *ring_l2;
 
@@ -110,6 +111,25 @@ static void init_hot_pae(void)
 		put(&hot_pae, UINT64_C(2) * PAGE, i, hot_next(i) << 12 | FULL);
 }
 
+/* Guest-physical is physical. The tables of the second stage are in the upper half of the window. */
+static void init_hot_2d(void)
+{
+	enum { TABLES = 512 << 10, LEAF = 0x3b7, TABLE = 0x107 };
+	static struct mmv_s2 s2;
+	const struct mmv_ept_config config = {
+		.cap = MMV_EPT_CAP_WB | MMV_EPT_CAP_2M | MMV_EPT_CAP_AD,
+		.eptp = TABLES | 0x5e,
+		.maxphyaddr = bench_cpu.maxphyaddr,
+	};
+
+	for (uint64_t level = 0; level < 2; level++)
+		put(&hot_4k, TABLES + level * PAGE, 0, (TABLES + (level + 1) * PAGE) | TABLE);
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		put(&hot_4k, TABLES + 2 * PAGE, i, i << 21 | LEAF);
+	expect(mmv_s2_init_ept(&s2, &hot_4k.gmem, &config));
+	hot_2d = (struct mmv_nested){ .guest = hot_4k.space, .s2 = &s2 };
+}
+
 /*
  * The last-level tables are one after the other from the third 2 MiB on; of each, the first entry
  * of every line is used. Node n is line n / tables of table n % tables.
@@ -185,6 +205,7 @@ void world_init(bool small)
 	init_hot_4k_with(&hot_4k_cet, MMV_X86_CR4_CET);
 	init_hot_2m();
 	init_hot_pae();
+	init_hot_2d();
 	init_spread(&l2, 7);
 	init_spread(&dram, small ? 9 : 15);
 }

@@ -65,10 +65,26 @@ static inline void gmem_fast_prefetch(struct gmem_fast fast, uint64_t gpa)
 	__builtin_prefetch(fast.base + gpa);
 }
 
+/*
+ * Of memory behind a second stage: its last page directory, for addresses of one GByte. have: bits
+ * that all entries above have.
+ */
+struct near {
+	struct gmem_fast fast;
+	uint64_t key, table, have;
+};
+
 /* What a load answers: two registers, so that nothing of the caller's has to live in memory. */
 struct gmem_word {
 	uint64_t value;
 	enum mmv_status status;
+};
+
+/* The same of a walk's table. end: other than MMV_END_MAPPED if the word cannot be had. */
+struct mem_word {
+	uint64_t value;
+	enum mmv_status status;
+	enum mmv_end end;
 };
 
 /* All windows, then ops, then policy. gpa is aligned to the word. */

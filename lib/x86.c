@@ -42,17 +42,6 @@ enum mmv_status mmv_x86_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
 	return MMV_BAD_CONFIG;
 }
 
-void mmv_x86_want_flags(struct mmv_walk *walk, struct mmv_access access, unsigned levels)
-{
-	unsigned leaf = walk->to.level;
-
-	for (unsigned level = leaf; level < levels; level++)
-		if (!(walk->step[level].raw & X86_A))
-			walk->want_accessed |= (uint16_t)(1u << level);
-	if (access_writes(access.flags) && !(walk->step[leaf].raw & X86_D))
-		walk->want_dirty = (uint16_t)(1u << leaf);
-}
-
 static uint64_t wanted_flags(const struct mmv_walk *walk, unsigned level)
 {
 	return (walk->want_accessed >> level & 1 ? X86_A : 0) |
@@ -155,6 +144,18 @@ enum mmv_status mmv_x86_translate_batch(const struct mmv_x86_space *space, struc
 		}
 	}
 	return MMV_OK;
+}
+
+unsigned mmv_x86_levels(const struct mmv_x86_mode *mode)
+{
+	static const uint8_t levels[] = {
+		[MMV_X86_PAGING_32BIT] = 2,
+		[MMV_X86_PAGING_PAE] = 3,
+		[MMV_X86_PAGING_4LEVEL] = 4,
+		[MMV_X86_PAGING_5LEVEL] = 5,
+	};
+
+	return levels[mode->format];
 }
 
 uint32_t mmv_x86_fault_code(const struct mmv_x86_mode *mode, const struct mmv_translation *to,

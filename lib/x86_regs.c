@@ -3,26 +3,11 @@
  * */
 #include "fmt/x86_bits.h"
 #include "gmem.h"
+#include "guest/x86.h"
 
 #include <mmuvirt/x86.h>
 
 enum { PDPTES = 4 };
-
-static enum mmv_status read_pdptes(const struct mmv_x86_space *space, uint64_t cr3,
-				   uint64_t pdpte[PDPTES])
-{
-	uint64_t table = cr3 & space->mode->root_mask;
-
-	for (unsigned i = 0; i < PDPTES; i++) {
-		mmv_gpa_t gpa = { table + i * sizeof(pdpte[i]) };
-		struct gmem_word word = mmv_gmem_load_slow(space->gmem, gpa, GMEM_LG2_64);
-
-		if (word.status)
-			return word.status;
-		pdpte[i] = word.value;
-	}
-	return MMV_OK;
-}
 
 static bool pdptes_good(const struct mmv_x86_mode *mode, const uint64_t pdpte[PDPTES])
 {
@@ -32,24 +17,36 @@ static bool pdptes_good(const struct mmv_x86_mode *mode, const uint64_t pdpte[PD
 	return true;
 }
 
+enum mmv_status mmv_x86_read_pdptes(const struct mmv_x86_mode *mode, const struct mmv_gmem *gmem,
+				    mmv_gpa_t table, struct mmv_x86_root *root, enum mmv_end *end)
+{
+	uint64_t pdpte[PDPTES];
+
+	for (unsigned i = 0; i < PDPTES; i++) {
+		mmv_gpa_t gpa = { table.raw + i * sizeof(pdpte[i]) };
+		struct gmem_word word = mmv_gmem_load_slow(gmem, gpa, GMEM_LG2_64);
+
+		if (word.status)
+			return word.status;
+		pdpte[i] = word.value;
+	}
+	*end = pdptes_good(mode, pdpte) ? MMV_END_MAPPED : MMV_END_RESERVED;
+	if (*end == MMV_END_MAPPED)
+		__builtin_memcpy(root->pdpte, pdpte, sizeof(pdpte));
+	return MMV_OK;
+}
+
 enum mmv_status mmv_x86_load_pdptes(struct mmv_x86_space *space, uint64_t cr3, enum mmv_end *end)
 {
-	const struct mmv_x86_mode *mode = space->mode;
-	struct mmv_x86_root root = { .cr3 = cr3 };
-	enum mmv_status status;
+	mmv_gpa_t table = { cr3 & space->mode->root_mask };
+	enum mmv_status status = MMV_OK;
 
-	if (mode->format != MMV_X86_PAGING_PAE || mode->features & MMV_X86_CPU_PDPTE_MEMORY) {
+	*end = MMV_END_MAPPED;
+	if (mmv_x86_has_pdptes(space->mode))
+		status = mmv_x86_read_pdptes(space->mode, space->gmem, table, &space->root, end);
+	if (!status && *end == MMV_END_MAPPED)
 		space->root.cr3 = cr3;
-		*end = MMV_END_MAPPED;
-		return MMV_OK;
-	}
-	status = read_pdptes(space, cr3, root.pdpte);
-	if (status)
-		return status;
-	*end = pdptes_good(mode, root.pdpte) ? MMV_END_MAPPED : MMV_END_RESERVED;
-	if (*end == MMV_END_MAPPED)
-		space->root = root;
-	return MMV_OK;
+	return status;
 }
 
 enum reg { CR0, CR4, EFER, REGS };

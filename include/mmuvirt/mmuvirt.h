@@ -6,6 +6,9 @@
 #ifndef MMUVIRT_MMUVIRT_H
 #define MMUVIRT_MMUVIRT_H
 
+#include <mmuvirt/cache.h>
+#include <mmuvirt/memtype.h>
+#include <mmuvirt/nested.h>
 #include <mmuvirt/types.h>
 #include <mmuvirt/x86.h>
 

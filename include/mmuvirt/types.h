@@ -44,6 +44,11 @@ typedef struct mmv_gpa {
 	uint64_t raw;
 } mmv_gpa_t;
 
+/** A physical address behind a second stage: what a guest-physical address is translated to. */
+typedef struct mmv_hpa {
+	uint64_t raw;
+} mmv_hpa_t;
+
 /** Tables have at most this many levels (x86 with CR4.LA57: 5). */
 #define MMV_LEVELS_MAX 5
 
@@ -188,13 +193,17 @@ MMV_MUST_CHECK enum mmv_status mmv_gmem_cas(const struct mmv_gmem *gmem, mmv_gpa
 #define MMV_LEAF_ACCESSED 0x01u
 #define MMV_LEAF_DIRTY 0x02u
 #define MMV_LEAF_GLOBAL 0x08u
+/* EPT leaves only; the places are those of the entries, shifted by 52. */
+#define MMV_LEAF_PAGING_WRITE 0x40u /**< bit 58: the guest's walks may set flags here */
+#define MMV_LEAF_SUP_SHSTK 0x100u   /**< bit 60: supervisor shadow-stack page */
+#define MMV_LEAF_SUPPRESS_VE 0x800u /**< bit 63: a violation here is never a #VE */
 
 /** What a leaf means, whatever its format. 16 bytes: two registers. */
 struct mmv_leaf {
 	uint64_t oa;	 /**< output address of the page's first byte */
 	uint8_t lg2;	 /**< its size */
 	uint8_t prot;	 /**< MMV_PROT_*: for a walk, over all entries used */
-	uint8_t memtype; /**< x86: the PAT index, 4 * PAT + 2 * PCD + PWT */
+	uint8_t memtype; /**< x86: the PAT index, 4 * PAT + 2 * PCD + PWT; EPT: see nested.h */
 	uint8_t key;	 /**< protection key, 0..15; 0 where the format has none */
 	uint32_t flags;	 /**< MMV_LEAF_*, as the entry held them when it was read */
 };
@@ -246,6 +255,7 @@ enum mmv_end {
 	MMV_END_DENIED,	       /**< mapped, but a right or a protection key forbids the access */
 	MMV_END_NON_CANONICAL, /**< no entry was read: #GP(0), or #SS(0) through the stack */
 	MMV_END_LASS,	       /**< linear-address-space separation; as NON_CANONICAL */
+	MMV_END_STAGE2,	       /**< an entry could not be read: the second stage refused */
 };
 
 /** The end's name, "mapped" and so on; "?" for a value that is none. Context: any. */

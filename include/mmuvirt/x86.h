@@ -285,6 +285,10 @@ uint8_t mmv_x86_rights_above(const struct mmv_x86_mode *mode, const struct mmv_w
 enum mmv_kind mmv_x86_decode(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw,
 			     struct mmv_leaf *leaf);
 
+/** Levels of tables: 2 to 5, PAE's page-directory pointers being one; 0 with paging off. Context:
+ *  any. */
+unsigned mmv_x86_levels(const struct mmv_x86_mode *mode);
+
 /* What a hypervisor's shadow tables can use; for mmv_x86_hw_regs. */
 #define MMV_X86_HW_NX 0x01u   /**< the shadow tables use execute-disable */
 #define MMV_X86_HW_PCID 0x02u /**< the hypervisor tags translations by PCID */

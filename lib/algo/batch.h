@@ -54,7 +54,8 @@ static inline __attribute__((always_inline)) bool lane_descend(struct cursor *c)
 static inline __attribute__((always_inline)) bool lane_finish(struct cursor *c, uint32_t flags)
 {
 	lane_read(c, X86_LEVEL_PT);
-	if (unlikely(c->lacks & c->mode->bad[X86_LEVEL_PT]) || unlikely(!cursor_easy(c, flags)))
+	if (unlikely(!gfmt_leaf_good(c->mode, X86_LEVEL_PT, c->lacks)) ||
+	    unlikely(!gfmt_easy(c, flags)))
 		return false;
 	cursor_mapped(c, X86_LEVEL_PT);
 	return true;

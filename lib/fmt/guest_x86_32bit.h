@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* 32-bit paging ("32-Bit Paging"): 4-byte entries, 4-MByte pages of up to 40 address bits (PSE-36).
  * */
-#include "guest.h"
+#include "guest_x86.h"
 
 enum {
 	GFMT_LEVELS = 2,
@@ -17,6 +17,13 @@ static inline enum mmv_end gfmt_linear(const struct mmv_x86_space *space, uint64
 	(void)flags;
 	*la = (uint32_t)gva;
 	return MMV_END_MAPPED;
+}
+
+static inline bool gfmt_cacheable(const struct mmv_x86_space *space, uint64_t la)
+{
+	(void)space;
+	(void)la;
+	return true;
 }
 
 static inline bool gfmt_root(struct cursor *c)

@@ -66,6 +66,12 @@ static inline enum mmv_end gfmt_linear(const struct mmv_x86_space *space, uint64
 	return MMV_END_MAPPED;
 }
 
+/* Under LAM, a tagged address and a fetch's are not the same. */
+static inline bool gfmt_cacheable(const struct mmv_x86_space *space, uint64_t la)
+{
+	return !gfmt_tagged(space, la);
+}
+
 static inline bool gfmt_root(struct cursor *c)
 {
 	c->table = c->space->root.cr3 & c->mode->root_mask;

@@ -16,6 +16,13 @@ static inline enum mmv_end gfmt_linear(const struct mmv_x86_space *space, uint64
 	return MMV_END_MAPPED;
 }
 
+static inline bool gfmt_cacheable(const struct mmv_x86_space *space, uint64_t la)
+{
+	(void)space;
+	(void)la;
+	return true;
+}
+
 /*
  * The entry comes from a register, where it was judged when it was loaded ("PDPTE Registers"); or,
  * on an AMD processor under nested paging, from memory. It has no rights and no accessed flag.

@@ -3,7 +3,7 @@
 #ifndef MMV_LIB_FMT_GUEST_X86_WIDE_H
 #define MMV_LIB_FMT_GUEST_X86_WIDE_H
 
-#include "guest.h"
+#include "guest_x86.h"
 
 enum {
 	GFMT_ENTRY_LG2 = GMEM_LG2_64,

@@ -5,6 +5,12 @@ enum { GFMT_LEVELS = 4 };
 #include "x86.h"
 
 #define MMV_FN(name) mmv_x86_4level_##name
+#include "../algo/mem_gmem.h"
+#include "../algo/answer.h"
 #include "../algo/general.h"
+#include "../algo/common.h"
 #include "../algo/walk.h"
+#include "../algo/translate.h"
+#include "../algo/cached.h"
+#include "../algo/fill.h"
 #include "../algo/batch.h"

@@ -206,6 +206,7 @@ static void classify(const struct belief *b, const struct mmv_translation *to, u
 		break;
 	case MMV_END_NON_CANONICAL:
 	case MMV_END_LASS:
+	case MMV_END_STAGE2:
 		o->kind = SAW_GP;
 		break;
 	case MMV_END_NOT_PRESENT:

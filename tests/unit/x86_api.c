@@ -721,12 +721,12 @@ static void names(void **state)
 	assert_int_equal(known, COUNT(statuses));
 	assert_string_equal(mmv_status_name((enum mmv_status)0x80000000u), "?");
 	assert_string_equal(mmv_end_name(MMV_END_MAPPED), "mapped");
-	for (unsigned n = 0; n <= MMV_END_LASS; n++)
+	for (unsigned n = 0; n <= MMV_END_STAGE2; n++)
 		for (unsigned m = 0; m <= n; m++)
 			assert_int_equal(strcmp(mmv_end_name((enum mmv_end)n),
 						mmv_end_name((enum mmv_end)m)) == 0,
 					 n == m);
-	for (unsigned n = MMV_END_LASS + 1; n < 300; n++)
+	for (unsigned n = MMV_END_STAGE2 + 1; n < 300; n++)
 		assert_string_equal(mmv_end_name((enum mmv_end)n), "?");
 	assert_string_equal(mmv_end_name((enum mmv_end)0x80000000u), "?");
 }

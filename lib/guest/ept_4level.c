@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+enum { GFMT_LEVELS = 4 };
+
+#include "../fmt/guest_ept.h"
+#include "ept.h"
+
+#define MMV_FN(name) mmv_ept_4level_##name
+#include "../algo/mem_gmem.h"
+#include "../algo/answer.h"
+#include "../algo/general.h"
+#include "../algo/common.h"
+#include "../algo/walk.h"

@@ -111,7 +111,7 @@ static void init_hot_pae(void)
 		put(&hot_pae, UINT64_C(2) * PAGE, i, hot_next(i) << 12 | FULL);
 }
 
-/* Guest-physical is physical. The tables of the second stage are in the upper half of the window. */
+/* Each address is where it says. The second stage's tables are in the upper half of the window. */
 static void init_hot_2d(void)
 {
 	enum { TABLES = 512 << 10, LEAF = 0x3b7, TABLE = 0x107 };

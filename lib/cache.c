@@ -34,8 +34,8 @@ translate_fill(const struct mmv_x86_space *space, struct mmv_cache *cache, mmv_g
 }
 
 /*
- * The last-level tables of PAE and long mode are alike (PAE reserves the bits of the key), and what is
- * in the cache was legal: so nothing here has to ask for the format.
+ * The last-level tables of PAE and long mode are alike (PAE reserves the bits of the key), and what
+ * is in the cache was legal: so nothing here has to ask for the format.
  */
 enum mmv_status mmv_x86_translate_cached(const struct mmv_x86_space *space, struct mmv_cache *cache,
 					 mmv_gva_t gva, struct mmv_access access,

@@ -140,16 +140,11 @@ static struct run plain_run(const struct mmv_mtrr *mtrr, uint64_t address)
 	return run;
 }
 
-/*
- * With masks without holes there are at most two borders a range, and those of the fixed ranges:
- * who meets more gives up, and has a smaller block.
- */
 static bool one_type(const struct mmv_mtrr *mtrr, uint64_t first, unsigned lg2,
 		     enum mmv_memtype type)
 {
-	enum { FIXED_BORDERS = 1 << (FIXED_END_LG2 - PAGE_LG2) };
 	uint64_t end = first + MMV_BIT(lg2);
-	uint64_t tries = UINT64_C(2) * mtrr->range_count + FIXED_BORDERS + 1;
+	unsigned tries = MMV_MTRR_BORDERS;
 
 	for (; first < end && first < MMV_BIT(mtrr->maxphyaddr); tries--) {
 		if (!tries || mmv_mtrr_type(mtrr, first) != type)
@@ -203,7 +198,8 @@ static bool senseless(enum mmv_memtype a, enum mmv_memtype b, enum mmv_memtype *
 	return a > MMV_MEMTYPE_UC_MINUS || b > MMV_MEMTYPE_UC_MINUS;
 }
 
-enum mmv_memtype mmv_memtype_combine(enum mmv_memtype mtrr, enum mmv_memtype pat, bool cd)
+enum mmv_memtype mmv_memtype_combine(enum mmv_memtype mtrr, enum mmv_memtype pat,
+				     enum mmv_caching caching)
 {
 	enum {
 		UC = MMV_MEMTYPE_UC,
@@ -219,20 +215,20 @@ enum mmv_memtype mmv_memtype_combine(enum mmv_memtype mtrr, enum mmv_memtype pat
 	};
 	enum mmv_memtype type;
 
-	if (cd)
+	if (caching == MMV_CACHING_OFF)
 		return MMV_MEMTYPE_UC;
 	if (senseless(mtrr, pat, &type))
 		return type;
 	return (enum mmv_memtype)types[place(mtrr)][place(pat)];
 }
 
-enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, bool cd)
+enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, enum mmv_caching caching)
 {
 	enum mmv_memtype type = decode(ept & (TYPES - 1));
 
-	if (cd)
+	if (caching == MMV_CACHING_OFF)
 		return MMV_MEMTYPE_UC;
-	return ept & MMV_EPT_IPAT ? type : mmv_memtype_combine(type, pat, false);
+	return ept & MMV_EPT_IPAT ? type : mmv_memtype_combine(type, pat, MMV_CACHING_ON);
 }
 
 /* What comes of the two PATs: cells that are known. */
@@ -259,11 +255,11 @@ static enum mmv_memtype snooping(enum mmv_memtype guest)
 }
 
 enum mmv_memtype mmv_memtype_npt(enum mmv_memtype guest, enum mmv_memtype nested,
-				 enum mmv_memtype mtrr, bool cd)
+				 enum mmv_memtype mtrr, enum mmv_caching caching)
 {
 	enum mmv_memtype type;
 
-	if (cd)
+	if (caching == MMV_CACHING_OFF)
 		return MMV_MEMTYPE_CD;
 	if (senseless(guest, nested, &type))
 		return type;

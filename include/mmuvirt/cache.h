@@ -3,15 +3,15 @@
  * mmuvirt/cache.h - a cache for walks, owned by the caller: for emulators, which walk the same
  * tables at every miss of their TLB, and for introspection, to which each read is dear.
  *
- * It keeps what a processor's paging-structure caches keep: where the last-level tables are, with the
- * rights that lead there; and, of a second stage, where the pages are that hold the guest's tables. It
- * keeps no leaf: the last entry of the guest is read each time, and so is the second stage of the
- * address itself. Only what the access needed no flag for is kept.
+ * It keeps what a processor's paging-structure caches keep: where the last-level tables are, with
+ * the rights that lead there; and, of a second stage, where the pages are that hold the guest's
+ * tables. It keeps no leaf: the last entry of the guest is read each time, and so is the second
+ * stage of the address itself. Only what the access needed no flag for is kept.
  *
- * The contract: clear it at every INVLPG, INVPCID, INVEPT, INVVPID, INVLPGA; at every load of CR3 or of
- * PAE's page-directory pointers; at every change of mode, of the second stage, of a memory slot or
- * window. A guest that runs under EPT or NPT does all this without an exit: there the cache is good
- * within one exit only. One cache serves one address space, and one thread at a time.
+ * The contract: clear it at every INVLPG, INVPCID, INVEPT, INVVPID, INVLPGA; at every load of CR3
+ * or of PAE's page-directory pointers; at every change of mode, of the second stage, of a memory
+ * slot or window. A guest that runs under EPT or NPT does all this without an exit: there the cache
+ * is good within one exit only. One cache serves one address space, and one thread at a time.
  */
 #ifndef MMUVIRT_CACHE_H
 #define MMUVIRT_CACHE_H
@@ -30,7 +30,8 @@ extern "C" {
 #define MMV_CACHE_TABLES 64
 #define MMV_CACHE_PAGES 64
 
-/** A last-level table. tag: 0, or the addresses' bits above those that it translates, and bit 63. */
+/** A last-level table. tag: 0, or the addresses' bits above those that it translates, and bit 63.
+ */
 struct mmv_cached_table {
 	uint64_t tag;
 	uint64_t table; /**< guest-physical address */
@@ -65,8 +66,8 @@ MMV_MUST_CHECK enum mmv_status mmv_x86_translate_cached(const struct mmv_x86_spa
 							struct mmv_translation *to);
 
 /**
- * mmv_nested_walk, through the cache. Only entries that were read are in the record: where the cache
- * had the last-level table, walk->guest.steps is 1.
+ * mmv_nested_walk, through the cache. Only entries that were read are in the record: where the
+ * cache had the last-level table, walk->guest.steps is 1.
  *
  * MMV_OK, and the other statuses of mmv_nested_walk.
  * Context: reader; owner of *cache.

@@ -34,6 +34,12 @@ enum mmv_memtype {
 	MMV_MEMTYPE_UNKNOWN = 11,  /**< no source at hand settles it */
 };
 
+/** CR0.CD. */
+enum mmv_caching {
+	MMV_CACHING_ON = 0,
+	MMV_CACHING_OFF = 1, /**< CR0.CD = 1 */
+};
+
 /** "UC", "WC", "WT", "WP", "WB", "UC-", "CD", "WC+", "reserved", "unknown"; "?" for a value that is
  *  none. Context: any. */
 const char *mmv_memtype_name(enum mmv_memtype type);
@@ -65,10 +71,13 @@ struct mmv_mtrr {
  */
 enum mmv_memtype mmv_mtrr_type(const struct mmv_mtrr *mtrr, uint64_t address);
 
+/** Real registers have some hundred borders between types. */
+#define MMV_MTRR_BORDERS 65536
+
 /**
- * The largest aligned block around the address that has one type: its lg2, at most max_lg2 (12..52).
- * Never below 12. *type: the block's.
- * Context: any.
+ * The largest aligned block around the address that has one type: its lg2, at most max_lg2
+ * (12..52). Never below 12. *type: the block's. A mask with holes can make more borders than
+ * anybody wants to look at: past MMV_MTRR_BORDERS of them the block ends. Context: any.
  */
 unsigned mmv_mtrr_block(const struct mmv_mtrr *mtrr, uint64_t address, unsigned max_lg2,
 			enum mmv_memtype *type);
@@ -81,27 +90,27 @@ enum mmv_memtype mmv_pat_type(uint64_t pat, unsigned index);
 
 /**
  * Without a second stage ("Selecting Memory Types for Pentium III and More Recent Processor
- * Families"): the MTRRs' type and the PAT's; with CR0.CD = 1 all is UC.
+ * Families"): the MTRRs' type and the PAT's; with caching off all is UC.
  * Context: any.
  */
-enum mmv_memtype mmv_memtype_combine(enum mmv_memtype mtrr, enum mmv_memtype pat, bool cd);
+enum mmv_memtype mmv_memtype_combine(enum mmv_memtype mtrr, enum mmv_memtype pat,
+				     enum mmv_caching caching);
 
 /**
  * Under EPT ("Memory Type Used for Translated Guest-Physical Addresses"): the EPT memory type takes
- * the part of the MTRRs; with IPAT it is all; with the guest's CR0.CD = 1 all is UC. ept: leaf.memtype
- * of an EPT leaf, MMV_EPT_IPAT included. pat: WB if the guest's CR0.PG is 0.
- * Context: any.
+ * the part of the MTRRs; with IPAT it is all; with the guest's caching off all is UC. ept:
+ * leaf.memtype of an EPT leaf, MMV_EPT_IPAT included. pat: WB if the guest's CR0.PG is 0. Context:
+ * any.
  */
-enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, bool cd);
+enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, enum mmv_caching caching);
 
 /**
  * Under nested paging: the guest's PAT type, the nested leaf's PAT type (of the host's PAT), the
- * MTRRs' type of the host address. cd: CR0.CD of guest or host. MMV_MEMTYPE_UNKNOWN where the
- * sources at hand leave a cell open.
- * Context: any.
+ * MTRRs' type of the host address. caching: off if CR0.CD is 1 in guest or host.
+ * MMV_MEMTYPE_UNKNOWN where the sources at hand leave a cell open. Context: any.
  */
 enum mmv_memtype mmv_memtype_npt(enum mmv_memtype guest, enum mmv_memtype nested,
-				 enum mmv_memtype mtrr, bool cd);
+				 enum mmv_memtype mtrr, enum mmv_caching caching);
 
 #ifdef __cplusplus
 }

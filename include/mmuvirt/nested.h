@@ -98,8 +98,8 @@ struct mmv_ept_mode {
 	/** By the access's flags: the bits that all entries used must have; accessed and dirty, of
 	 *  which the leaf's, only with EPTP[6]. */
 	uint16_t needs[64];
-	/** bad[L]: bits of (entry ^ read) that are set in no good entry of level L that is readable;
-	 *  0 if there is no level L. */
+	/** bad[L]: bits of (entry ^ read) that are set in no good entry of level L that is
+	 *  readable; 0 if there is no level L. */
 	uint64_t bad[MMV_LEVELS_MAX];
 	/** large[L]: the bit that makes an entry of level L > 0 a leaf; bad_large[L]: reserved in
 	 *  such a leaf. */
@@ -122,8 +122,8 @@ struct mmv_s2 {
 	};
 	/** For the inlined path through EPT: the least address that has a bit which is no address
 	 *  bit (0: not that path); bits of (entry ^ read ^ write-back) that are set in no good
-	 *  2-MByte leaf of that memory type; what such a leaf has in the bits of near_table_care if the
-	 *  guest's tables are in it. */
+	 *  2-MByte leaf of that memory type; what such a leaf has in the bits of near_table_care if
+	 *  the guest's tables are in it. */
 	uint64_t near_end, near_bad, near_table, near_table_care;
 	uint32_t report_id; /**< NPT: the ID bit that fetches report: MMV_X86_PF_ID or 0 */
 };
@@ -153,8 +153,8 @@ MMV_MUST_CHECK enum mmv_status mmv_s2_init_npt(struct mmv_s2 *s2, const struct m
 #define MMV_S2_FETCH 0x02u
 /** With READ or WRITE: a shadow-stack access. */
 #define MMV_S2_SHSTK 0x04u
-/** The linear address is a user-mode one: U/S is 1 in all the guest's entries, or CR0.PG is 0. Looked
- *  at by fetches under MBEC, and (as: the access is made in user mode) under GMET; and by
+/** The linear address is a user-mode one: U/S is 1 in all the guest's entries, or CR0.PG is 0.
+ *  Looked at by fetches under MBEC, and (as: the access is made in user mode) under GMET; and by
  *  shadow-stack accesses. */
 #define MMV_S2_USER 0x08u
 /** With READ: the guest's walk reads one of its entries. With WRITE: it sets flags in one. Under
@@ -165,12 +165,14 @@ MMV_MUST_CHECK enum mmv_status mmv_s2_init_npt(struct mmv_s2 *s2, const struct m
 
 /** The answer of the second stage to one address. */
 struct mmv_s2_translation {
-	mmv_gpa_t gpa;	      /**< the address that was translated */
-	mmv_hpa_t hpa;	      /**< where it is; 0 unless MMV_END_MAPPED */
-	struct mmv_leaf leaf; /**< for MMV_END_MAPPED and MMV_END_DENIED; else all 0. EPT: memtype
-			       *   is the EPT memory type, and MMV_EPT_IPAT */
-	/** NOT_PRESENT, DENIED: EPT violation, #NPF; RESERVED: EPT misconfiguration, #NPF. An address
-	 *  beyond the tables' reach is NOT_PRESENT at the highest level, with no entry read. */
+	mmv_gpa_t gpa; /**< the address that was translated */
+	mmv_hpa_t hpa; /**< where it is; 0 unless MMV_END_MAPPED */
+	/** For MMV_END_MAPPED and MMV_END_DENIED; else all 0. EPT: memtype is the EPT memory type,
+	 *  and MMV_EPT_IPAT; prot has MMV_PROT_USER always. */
+	struct mmv_leaf leaf;
+	/** NOT_PRESENT, DENIED: EPT violation, #NPF; RESERVED: EPT misconfiguration, #NPF. An
+	 *  address beyond the tables' reach is NOT_PRESENT at the highest level, with no entry read.
+	 */
 	enum mmv_end end;
 	uint32_t level; /**< of the leaf, or of the entry that ended the walk */
 };
@@ -191,10 +193,9 @@ struct mmv_s2_walk {
  * root down, level by level: not present, then misconfigured or reserved; rights once the leaf is
  * known.
  *
- * MMV_OK: *walk is set. MMV_BAD_ACCESS: flags that name no access: WRITE and FETCH together, SHSTK with
- * FETCH or TABLE, TABLE with FETCH, PDPTE with anything else, an unknown bit. MMV_BAD_CONFIG: *s2 was
- * not initialised. MMV_UNREACHABLE, or what the gmem said.
- * Context: reader.
+ * MMV_OK: *walk is set. MMV_BAD_ACCESS: flags that name no access: WRITE and FETCH together, SHSTK
+ * with FETCH or TABLE, TABLE with FETCH, PDPTE with anything else, an unknown bit. MMV_BAD_CONFIG:
+ * *s2 was not initialised. MMV_UNREACHABLE, or what the gmem said. Context: reader.
  */
 MMV_MUST_CHECK enum mmv_status mmv_s2_walk(const struct mmv_s2 *s2, mmv_gpa_t gpa, uint32_t access,
 					   struct mmv_s2_walk *walk);
@@ -269,15 +270,16 @@ struct mmv_nested_walk {
 	enum mmv_end end;     /**< how it ended, by the word of `stage` */
 	enum mmv_stage stage; /**< SECOND where both allow the access */
 	mmv_hpa_t hpa;	      /**< where gva is; 0 unless end is MMV_END_MAPPED */
-	/** The guest's stage, its entries at guest-physical addresses. to.end is MMV_END_STAGE2 where
-	 *  the second stage refused one of its entries, of level to.level. */
+	/** The guest's stage, its entries at guest-physical addresses. to.end is MMV_END_STAGE2
+	 *  where the second stage refused one of its entries, of level to.level. */
 	struct mmv_walk guest;
 	/** The second stage: of the walk that it ended; else of the guest-physical address that the
-	 *  guest's stage led to. Where both allow the access, steps may be 0: no record was made. */
+	 *  guest's stage led to. Where both allow the access, steps may be 0: no record was made.
+	 */
 	struct mmv_s2_walk s2;
 	uint32_t s2_access; /**< MMV_S2_* of that walk */
-	/** Bit L: in the second stage, flags are due for the table that step L of the guest was read
-	 *  from; bit MMV_LEVELS_MAX: for the address itself. See mmv_nested_commit_ad. */
+	/** Bit L: in the second stage, flags are due for the table that step L of the guest was
+	 *  read from; bit MMV_LEVELS_MAX: for the address itself. See mmv_nested_commit_ad. */
 	uint32_t s2_due;
 	mmv_hpa_t at[MMV_LEVELS_MAX]; /**< where the guest's step L was read */
 };
@@ -319,11 +321,13 @@ MMV_MUST_CHECK enum mmv_status mmv_nested_commit_ad(const struct mmv_nested *nes
 						    struct mmv_pml *pml);
 
 /**
- * MOV to CR3 under PAE paging, as mmv_x86_load_pdptes, through the second stage. Where that refuses,
- * *walk says so (end, s2, s2_access; guest.to is all 0) and the root is as it was.
+ * MOV to CR3 under PAE paging, as mmv_x86_load_pdptes, through the second stage. Where that
+ * refuses, *walk says so (end, s2, s2_access; guest is all 0), and the root is as it was. Flags
+ * that are due in the second stage (accessed, never dirty) are in walk->s2_due, for
+ * mmv_nested_commit_ad.
  *
- * MMV_OK: walk->end is MAPPED; RESERVED by the guest's stage: #GP(0); or what the second stage says.
- * MMV_BAD_CONFIG, MMV_UNREACHABLE, or what the gmem said.
+ * MMV_OK: walk->end is MAPPED; RESERVED by the guest's stage, which mmv_nested_report turns into
+ * #GP(0); or what the second stage says. MMV_BAD_CONFIG, MMV_UNREACHABLE, or what the gmem said.
  * Context: owner of *nested.
  */
 MMV_MUST_CHECK enum mmv_status mmv_nested_load_pdptes(struct mmv_nested *nested, uint64_t cr3,
@@ -345,8 +349,8 @@ const char *mmv_event_name(enum mmv_event event);
 /** What it reports. */
 struct mmv_report {
 	enum mmv_event event;
-	/** The entry in question lets the violation become a #VE; and the control is on. (Not looked
-	 *  at: CR0.PE, event delivery, the information area.) */
+	/** The entry in question lets the violation become a #VE; and the control is on. (Not
+	 *  looked at: CR0.PE, event delivery, the information area.) */
 	bool ve;
 	/** #PF: error code. EPT violation: exit qualification; bits 12, 15 and 16 are 0. NPF:
 	 *  EXITINFO1. Else 0. */

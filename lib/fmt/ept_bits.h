@@ -42,7 +42,10 @@ enum {
 #define EPT_SELDOM MMV_BIT(3)
 
 /* A control's place in the role. */
-#define EPT_ROLE(control) ((uint64_t)(control) << 32)
+static inline uint64_t ept_control(uint32_t control)
+{
+	return (uint64_t)control << 32;
+}
 
 /* As struct mmv_leaf has it. */
 static inline uint8_t ept_memtype(uint64_t raw)
@@ -58,7 +61,7 @@ static inline bool ept_memtype_good(uint64_t raw)
 /* The bits of which one makes an entry present. */
 static inline uint64_t ept_present(const struct mmv_ept_mode *mode)
 {
-	return EPT_R | EPT_W | EPT_X | (mode->role & EPT_ROLE(MMV_EPT_MBEC) ? EPT_XU : 0);
+	return EPT_R | EPT_W | EPT_X | (mode->role & ept_control(MMV_EPT_MBEC) ? EPT_XU : 0);
 }
 
 static inline bool ept_is_leaf(const struct mmv_ept_mode *mode, unsigned level, uint64_t raw)
@@ -88,7 +91,7 @@ static inline enum mmv_s2_fault ept_leaf_fault(const struct mmv_ept_mode *mode, 
 		*bits = EPT_MEMTYPE;
 		return MMV_S2_BAD_MEMTYPE;
 	}
-	if (mode->role & EPT_ROLE(MMV_EPT_PAGING_WRITE) && raw & EPT_PAGING_WRITE &&
+	if (mode->role & ept_control(MMV_EPT_PAGING_WRITE) && raw & EPT_PAGING_WRITE &&
 	    !(raw & EPT_R)) {
 		*bits = EPT_R | EPT_PAGING_WRITE;
 		return MMV_S2_PAGING_WRITE_NO_READ;

@@ -20,8 +20,8 @@ static inline uint64_t ept_missing(uint64_t above, uint64_t lacks)
 }
 
 /*
- * MMV_PROT_* of what is not missing. Without mode-based execute control, bit 2 is for both modes. U/S
- * there is none.
+ * MMV_PROT_* of what is not missing. Without mode-based execute control, bit 2 is for both modes.
+ * U/S there is none.
  */
 static inline uint8_t ept_prot(const struct mmv_ept_mode *mode, uint64_t missing)
 {
@@ -31,7 +31,7 @@ static inline uint8_t ept_prot(const struct mmv_ept_mode *mode, uint64_t missing
 					U | R | W,	U | W,	    U | R,	U };
 	uint8_t rights = prot[missing & (EPT_R | EPT_W | EPT_X)];
 
-	if (unlikely(mode->role & EPT_ROLE(MMV_EPT_MBEC)))
+	if (unlikely(mode->role & ept_control(MMV_EPT_MBEC)))
 		return rights | (missing & EPT_XU ? 0 : XU);
 	return rights & XS ? rights | XU : rights;
 }
@@ -64,7 +64,7 @@ static inline uint64_t ept_denies(const struct mmv_ept_mode *mode, uint32_t acce
 	uint64_t denied = ept_missing(above, lacks) & mode->needs[access] & EPT_RIGHTS;
 	uint64_t raw = ept_lacks(lacks);
 
-	if (access & MMV_S2_TABLE && mode->role & EPT_ROLE(MMV_EPT_PAGING_WRITE) &&
+	if (access & MMV_S2_TABLE && mode->role & ept_control(MMV_EPT_PAGING_WRITE) &&
 	    raw & EPT_PAGING_WRITE)
 		denied &= ~EPT_W;
 	if (!(mode->needs[access] & EPT_SELDOM))

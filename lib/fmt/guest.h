@@ -46,8 +46,8 @@
  *                                                        flags_due
  *     bool gfmt_makes_dirty(cursor)                      whether the access sets the dirty flag
  *
- * Entries are passed by value; only algo/mem_*.h loads. Masks that depend on the processor or on registers
- * are in the mode.
+ * Entries are passed by value; only algo/mem_gmem.h and nested/mem_s2.h load. Masks that depend on
+ * the processor or on registers are in the mode.
  */
 /* clang-format on */
 #ifndef MMV_LIB_FMT_GUEST_H

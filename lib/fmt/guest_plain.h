@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For formats without protection keys, without rights that come from more than one entry's bits, and
- * without a shortcut. */
+/* For formats without protection keys, without rights that come from more than one entry's bits,
+ * and without a shortcut. */
 #ifndef MMV_LIB_FMT_GUEST_PLAIN_H
 #define MMV_LIB_FMT_GUEST_PLAIN_H
 

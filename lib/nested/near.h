@@ -2,8 +2,8 @@
 /*
  * The common way through EPT, for the walks of the guest's own tables: they tend to be near each
  * other, so the last page directory of the second stage is kept for the length of a walk. What is
- * not common (a 1-GByte leaf, no write-back, a flag that is due, a refusal) is NOWHERE, and is walked
- * again with a record.
+ * not common (a 1-GByte leaf, no write-back, a flag that is due, a refusal) is NOWHERE, and is
+ * walked again with a record.
  */
 #ifndef MMV_LIB_NESTED_NEAR_H
 #define MMV_LIB_NESTED_NEAR_H
@@ -36,8 +36,8 @@ static inline bool near_load(const struct near *near, uint64_t gpa, unsigned lev
 }
 
 /*
- * Into the table that an entry leads to. Reserved bits that are set above bit 11 stay in the address
- * of the next entry, and put it beyond the limit.
+ * Into the table that an entry leads to. Reserved bits that are set above bit 11 stay in the
+ * address of the next entry, and put it beyond the limit.
  */
 static inline bool near_enter(struct near *near, uint64_t raw)
 {
@@ -85,7 +85,8 @@ static __attribute__((noinline)) struct near near_elsewhere(const struct mmv_s2 
 	return near_start(s2, gpa);
 }
 
-/* Where an address is, and the leaf that says so. have: as in struct near, of this leaf's entries. */
+/* Where an address is, and the leaf that says so. have: as in struct near, of this leaf's entries.
+ */
 struct near_page {
 	uint64_t hpa, raw, have;
 	unsigned level;

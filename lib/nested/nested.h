@@ -12,8 +12,8 @@
 
 /*
  * The access to the address itself. The kind is the guest's. Whose fetch it is the page says, under
- * EPT ("Mode-Based Execute Control for EPT"), and the privilege level, under GMET; whose shadow-stack
- * access, the access.
+ * EPT ("Mode-Based Execute Control for EPT"), and the privilege level, under GMET; whose
+ * shadow-stack access, the access.
  */
 static inline uint32_t final_access(const struct mmv_s2 *s2, struct mmv_access access,
 				    uint8_t guest_prot)

@@ -40,7 +40,7 @@ static uint64_t rights_bits(const struct mmv_s2 *s2, const struct mmv_s2_walk *w
 	uint64_t bits = common_bits(walk);
 	uint64_t code = (bits & (EPT_R | EPT_W | EPT_X)) << QUAL_RIGHTS_SHIFT;
 
-	if (s2->ept.role & EPT_ROLE(MMV_EPT_MBEC) && bits & EPT_XU)
+	if (s2->ept.role & ept_control(MMV_EPT_MBEC) && bits & EPT_XU)
 		code |= QUAL_USER_EXEC;
 	if (s2->ept.role & MMV_EPT_CAP_SHSTK && walk->to.leaf.flags & MMV_LEAF_SUP_SHSTK)
 		code |= QUAL_SUP_SHSTK;

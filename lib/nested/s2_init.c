@@ -41,14 +41,14 @@ static uint64_t role_of(const struct mmv_ept_config *config)
 
 	used |= config->eptp & MMV_EPTP_AD ? MMV_EPT_CAP_AD : 0;
 	used |= config->eptp & MMV_EPTP_SHSTK ? MMV_EPT_CAP_SHSTK : 0;
-	return MMV_BIT(63) | EPT_ROLE(config->controls) | (config->cap & used);
+	return MMV_BIT(63) | ept_control(config->controls) | (config->cap & used);
 }
 
 /* The rights that an access needs ("EPT Violations"). Under A/D flags a guest's walk writes. */
 static uint64_t rights_of(uint64_t role, uint32_t access)
 {
 	if (access & MMV_S2_FETCH)
-		return role & EPT_ROLE(MMV_EPT_MBEC) && access & MMV_S2_USER ? EPT_XU : EPT_X;
+		return role & ept_control(MMV_EPT_MBEC) && access & MMV_S2_USER ? EPT_XU : EPT_X;
 	if (access & MMV_S2_TABLE && role & MMV_EPT_CAP_AD)
 		return EPT_R | EPT_W;
 	if (access & MMV_S2_TABLE && access & MMV_S2_WRITE)

@@ -31,6 +31,7 @@ struct option_line {
 static const char *const image_kinds[] = { "any", "elf", "lime", "raw", NULL };
 static const char *const vendors[] = { "intel", "amd", NULL };
 static const char *const colors[] = { "auto", "always", "never", NULL };
+static const char *const severities[] = { "note", "warning", "error", NULL };
 static const char *const accesses[] = { "read", "write", "fetch", NULL };
 static const char *const memtypes[] = { "uc", "wc", "?", "?", "wt", "wp", "wb", NULL };
 static const char *const entry_formats[] = { "32bit", "pae", "4level", "5level", NULL };
@@ -42,6 +43,7 @@ enum {
 	ACCESS = COMMAND_EXPLAIN | COMMAND_WALK,
 	DECODE = COMMAND_DECODE,
 	ALL = GUEST | DECODE,
+	TABLES = COMMAND_TREE | COMMAND_LINT | COMMAND_DIFF,
 };
 
 /* clang-format off */
@@ -125,6 +127,19 @@ static const struct option_line lines[] = {
 	  NULL },
 	{ "depth", COUNT, 0, COMMAND_TREE, FIELD(depth), "N", "so many levels from the root",
 	  NULL },
+	{ "limit", COUNT, 0, TABLES, FIELD(limit), "N", "give up after so many entries; 67108864",
+	  NULL },
+	{ "level", WORD, SEVERITY_NOTE, COMMAND_LINT, FIELD(severity), "note|warning|error",
+	  "the least that makes the exit status 3; warning", severities },
+	{ "b-cpu", COUNT, 0, COMMAND_DIFF, FIELD(b_cpu), "N", "the second image's, if it differs; "
+	  "so all these", NULL },
+	{ "b-cr0", HEX, 0, COMMAND_DIFF, FIELD(b_cr0), "X", "as --cr0", NULL },
+	{ "b-cr3", HEX, 0, COMMAND_DIFF, FIELD(b_cr3), "X", "as --cr3", NULL },
+	{ "b-cr4", HEX, 0, COMMAND_DIFF, FIELD(b_cr4), "X", "as --cr4", NULL },
+	{ "b-efer", HEX, 0, COMMAND_DIFF, FIELD(b_efer), "X", "as --efer", NULL },
+	{ "b-pat", HEX, 0, COMMAND_DIFF, FIELD(b_pat), "X", "as --pat", NULL },
+	{ "b-eptp", HEX, 0, COMMAND_DIFF, FIELD(b_eptp), "X", "as --eptp", NULL },
+	{ "b-ncr3", HEX, 0, COMMAND_DIFF, FIELD(b_ncr3), "X", "as --ncr3", NULL },
 };
 /* clang-format on */
 
@@ -305,7 +320,7 @@ enum options_result options_parse(struct options *options, const struct command 
 	struct option longs[LINES + 2];
 	int got;
 
-	*options = (struct options){ .mtrr = MMV_MEMTYPE_WB };
+	*options = (struct options){ .mtrr = MMV_MEMTYPE_WB, .severity = SEVERITY_WARNING };
 	make_long_options(command, longs);
 	opterr = 0;
 	optind = 0;

@@ -35,6 +35,7 @@ struct number {
 
 enum image_kind { IMAGE_ANY, IMAGE_ELF, IMAGE_LIME, IMAGE_RAW };
 enum vendor { VENDOR_INTEL, VENDOR_AMD };
+enum severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR };
 enum color_when { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
@@ -74,6 +75,10 @@ struct options {
 	/* tree, lint, diff */
 	const char *svg;
 	struct number depth;
+	struct number limit;
+	uint32_t severity; /* enum severity */
+	/* diff: the second image's, where they differ. */
+	struct number b_cpu, b_cr0, b_cr3, b_cr4, b_efer, b_pat, b_eptp, b_ncr3;
 };
 
 /* A line of the table of commands, in main.c. */

@@ -171,7 +171,8 @@ struct mmv_s2_translation {
 	 *  and MMV_EPT_IPAT; prot has MMV_PROT_USER always. */
 	struct mmv_leaf leaf;
 	/** NOT_PRESENT, DENIED: EPT violation, #NPF; RESERVED: EPT misconfiguration, #NPF. An
-	 *  address beyond the tables' reach is NOT_PRESENT at the highest level, with no entry read.
+	 *  address beyond the reach of the tables is NOT_PRESENT at the highest level, with no
+	 *  entry read.
 	 */
 	enum mmv_end end;
 	uint32_t level; /**< of the leaf, or of the entry that ended the walk */

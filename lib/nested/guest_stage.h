@@ -11,7 +11,8 @@ static inline __attribute__((always_inline)) bool final_near(struct cursor *c,
 	uint64_t gpa = c->to->gpa.raw;
 	struct near_page page;
 
-	if (!near_find(s2, &c->near, gpa, &page) || !near_leaf(s2, &page, s2_access))
+	if (!near_find(s2, &c->near, gpa, c->mode->common_end, &page) ||
+	    !near_leaf(s2, &page, s2_access))
 		return false;
 	nested_mapped(record_of(c), &s2->ept, s2_access, &page);
 	return true;

@@ -19,7 +19,8 @@ static inline struct mmv_nested_walk *record_of(const struct cursor *c)
 /* The guest's tables are likely to be near the highest one. */
 static inline __attribute__((always_inline)) void mem_start(struct cursor *c)
 {
-	c->near = near_start(nested_of(c)->s2, c->space->root.cr3 & c->mode->root_mask);
+	c->near = near_start(nested_of(c)->s2, c->space->root.cr3 & c->mode->root_mask,
+			     c->mode->common_end);
 }
 
 static inline __attribute__((always_inline)) bool mem_load_at(struct cursor *c, unsigned level,
@@ -39,7 +40,7 @@ static inline __attribute__((always_inline)) bool mem_find(struct cursor *c, uin
 	const struct mmv_s2 *s2 = nested_of(c)->s2;
 	struct near_page page;
 
-	if (!near_find(s2, &c->near, gpa, &page) || !near_table(s2, &page))
+	if (!near_find(s2, &c->near, gpa, c->mode->common_end, &page) || !near_table(s2, &page))
 		return false;
 	*hpa = page.hpa;
 	return true;

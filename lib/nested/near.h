@@ -55,10 +55,11 @@ static inline bool near_down(struct near *near, uint64_t gpa, unsigned level)
 
 /*
  * To the page directory that has the address. Where the common way does not lead there, or not with
- * all that the guest's tables need, key is NOWHERE.
+ * all that the guest's tables need, key is NOWHERE. end: the guest's common_end, a multiple of one
+ * GByte, or 0. As in one stage, it is what finds a reserved bit in the guest's own entries.
  */
 static inline __attribute__((always_inline)) struct near near_start(const struct mmv_s2 *s2,
-								    uint64_t gpa)
+								    uint64_t gpa, uint64_t end)
 {
 	uint64_t needs = s2->ept.needs[MMV_S2_TABLE];
 	struct near near = {
@@ -68,7 +69,8 @@ static inline __attribute__((always_inline)) struct near near_start(const struct
 		.have = UINT64_MAX,
 	};
 
-	if (unlikely(gpa >> (X86_PAGE_LG2 + INDEX_BITS * (X86_LEVEL_PML4 + 1))))
+	if (unlikely(gpa >= end) ||
+	    unlikely(gpa >> (X86_PAGE_LG2 + INDEX_BITS * (X86_LEVEL_PML4 + 1))))
 		return near;
 	if (unlikely(s2->format != MMV_S2_EPT_4LEVEL) && !near_down(&near, gpa, X86_LEVEL_PML5))
 		return near;
@@ -80,9 +82,10 @@ static inline __attribute__((always_inline)) struct near near_start(const struct
 	return near;
 }
 
-static __attribute__((noinline)) struct near near_elsewhere(const struct mmv_s2 *s2, uint64_t gpa)
+static __attribute__((noinline)) struct near near_elsewhere(const struct mmv_s2 *s2, uint64_t gpa,
+							    uint64_t end)
 {
-	return near_start(s2, gpa);
+	return near_start(s2, gpa, end);
 }
 
 /* Where an address is, and the leaf that says so. have: as in struct near, of this leaf's entries.
@@ -104,12 +107,13 @@ static __attribute__((noinline)) bool near_small(struct near *below, uint64_t gp
 	return true;
 }
 
-/* Finds the leaf; it is not judged yet. */
-static inline __attribute__((always_inline)) bool
-near_find(const struct mmv_s2 *s2, struct near *near, uint64_t gpa, struct near_page *page)
+/* Finds the leaf; it is not judged yet. end: as in near_start. */
+static inline __attribute__((always_inline)) bool near_find(const struct mmv_s2 *s2,
+							    struct near *near, uint64_t gpa,
+							    uint64_t end, struct near_page *page)
 {
 	if (unlikely(gpa >> NEAR_LG2 != near->key)) {
-		*near = near_elsewhere(s2, gpa);
+		*near = near_elsewhere(s2, gpa, end);
 		if (near->key == NOWHERE)
 			return false;
 	}

@@ -3,8 +3,8 @@
 """Plants misreadings of the manuals in copies of the library; the enumerator has to find each.
 
 A plant is an object of plants.json: name, family (of rules), section (of a manual), file (from the
-root of the source tree), old (text that is in the file exactly once) and new. An object with
-"example": true only shows the form. Exit status 0: the library as it is passes, and every plant is
+root of the source tree), old (text that is in the file exactly once) and new; and judge: "nested"
+for the enumerator of two stages. An object with "example": true only shows the form. Exit status 0: the library as it is passes, and every plant is
 found.
 """
 
@@ -69,12 +69,17 @@ def objects_of(sources, flags, into, cc):
 
 
 def judge_objects(work, cc):
-	"""The enumerator and the oracle, which no plant changes, once for all."""
-	into = work / "judge"
-	into.mkdir()
-	sources = [*sorted((ROOT / "tests/enumerate").glob("*.c")), ROOT / "tests/support/oracle.c"]
-	flags = [f"-I{ROOT / 'include'}", f"-I{ROOT / 'tests/support'}"]
-	return objects_of(sources, flags, into, cc)
+	"""The enumerators and their oracles, which no plant changes, once for all."""
+	tests = ROOT / "tests"
+	nested = sorted((tests / "enumerate").glob("nested*.c"))
+	guest = sorted(set((tests / "enumerate").glob("*.c")) - set(nested))
+	oracle, oracle_s2 = tests / "support/oracle.c", tests / "support/oracle_s2.c"
+	flags = [f"-I{ROOT / 'include'}", f"-I{tests / 'support'}"]
+	judges = {}
+	for name, sources in ("guest", [*guest, oracle]), ("nested", [*nested, oracle, oracle_s2]):
+		(work / name).mkdir()
+		judges[name] = objects_of(sources, flags, work / name, cc)
+	return judges
 
 
 def build(tree, judge, cc):
@@ -100,8 +105,8 @@ def enumerate_with(exe, threads, timeout):
 	return done.returncode, found.group(1) if found else None, found.group(2) if found else ""
 
 
-def check_clean(work, judge, args):
-	tree = work / "clean"
+def check_clean(work, name, judge, args):
+	tree = work / f"clean-{name}"
 	tree.mkdir()
 	copy_sources(tree)
 	exe = build(tree, judge, args.cc)
@@ -123,9 +128,10 @@ def try_plant(work, number, plant, judge, args):
 	return space, what
 
 
-def run_plants(work, plants, judge, args):
+def run_plants(work, plants, judges, args):
 	failures = 0
 	for number, plant in enumerate(plants):
+		judge = judges[plant.get("judge", "guest")]
 		try:
 			space, what = try_plant(work, number, plant, judge, args)
 			result = f"{space}: {what}"
@@ -156,9 +162,10 @@ def main():
 			raise Wrong(f"{len(plants)} plants, not {args.min}")
 		with tempfile.TemporaryDirectory(prefix="planted-") as temporary:
 			work = pathlib.Path(temporary)
-			judge = judge_objects(work, args.cc)
-			check_clean(work, judge, args)
-			failures = run_plants(work, plants, judge, args)
+			judges = judge_objects(work, args.cc)
+			for name, judge in judges.items():
+				check_clean(work, name, judge, args)
+			failures = run_plants(work, plants, judges, args)
 	except Wrong as wrong:
 		print(f"FAILED: {wrong}")
 		return 1

@@ -13,7 +13,8 @@ struct walker {
 	const struct oracle_memory *memory;
 	struct mmv_access access;
 	struct oracle_answer *a;
-	uint8_t rights; /* of all entries so far */
+	uint8_t rights;			  /* of all entries so far */
+	const struct oracle_outer *outer; /* instead of memory; or NULL */
 };
 
 static bool on(uint64_t word, unsigned n)
@@ -489,8 +490,14 @@ static uint64_t read_entry(struct walker *w, unsigned level, uint64_t gpa, unsig
 {
 	struct oracle_step *step = &w->a->step[level];
 
+	if (w->outer == NULL) {
+		step->raw = load(w->memory, gpa, bytes);
+	} else if (!w->outer->read(w->outer->ctx, level, gpa, bytes, &step->raw)) {
+		w->a->end = MMV_END_STAGE2;
+		w->a->level = level;
+		return 0;
+	}
 	step->gpa = gpa;
-	step->raw = load(w->memory, gpa, bytes);
 	step->after = step->raw;
 	w->a->steps |= (uint8_t)(1u << level);
 	return step->raw;
@@ -499,6 +506,8 @@ static uint64_t read_entry(struct walker *w, unsigned level, uint64_t gpa, unsig
 /* One entry. Returns whether it leads to a table, whose address is then *table. */
 static bool descend(struct walker *w, unsigned level, uint64_t entry, uint64_t *table)
 {
+	if (w->a->end == MMV_END_STAGE2)
+		return false;
 	if (!on(entry, 0)) {
 		stop(w, level, MMV_END_NOT_PRESENT);
 		return false;
@@ -660,34 +669,48 @@ static void identity(struct walker *w)
 			  MMV_PROT_EXEC_USER;
 }
 
+static void walk(struct walker *w, uint64_t gva)
+{
+	memset(w->a, 0, sizeof(*w->a));
+	if (!oracle_access_is_good(w->regs, w->access.flags)) {
+		w->a->bad_access = true;
+		return;
+	}
+	w->a->gva = long_mode(w->regs) ? gva : part(gva, 31, 0);
+	switch (oracle_format(w->regs)) {
+	case MMV_X86_PAGING_OFF:
+		identity(w);
+		return;
+	case MMV_X86_PAGING_32BIT:
+		walk_32bit(w);
+		return;
+	case MMV_X86_PAGING_PAE:
+		walk_pae(w);
+		return;
+	case MMV_X86_PAGING_4LEVEL:
+	case MMV_X86_PAGING_5LEVEL:
+		if (check_address(w))
+			walk_long(w);
+		return;
+	}
+}
+
 void oracle_walk(const struct mmv_x86_cpu *cpu, const struct mmv_x86_regs *regs,
 		 const struct mmv_x86_root *root, const struct oracle_memory *memory, uint64_t gva,
 		 struct mmv_access access, struct oracle_answer *answer)
 {
-	struct walker w = { cpu, regs, root, memory, access, answer, 0x3f };
+	struct walker w = { cpu, regs, root, memory, access, answer, 0x3f, NULL };
 
-	memset(answer, 0, sizeof(*answer));
-	if (!oracle_access_is_good(regs, access.flags)) {
-		answer->bad_access = true;
-		return;
-	}
-	answer->gva = long_mode(regs) ? gva : part(gva, 31, 0);
-	switch (oracle_format(regs)) {
-	case MMV_X86_PAGING_OFF:
-		identity(&w);
-		return;
-	case MMV_X86_PAGING_32BIT:
-		walk_32bit(&w);
-		return;
-	case MMV_X86_PAGING_PAE:
-		walk_pae(&w);
-		return;
-	case MMV_X86_PAGING_4LEVEL:
-	case MMV_X86_PAGING_5LEVEL:
-		if (check_address(&w))
-			walk_long(&w);
-		return;
-	}
+	walk(&w, gva);
+}
+
+void oracle_walk_outer(const struct mmv_x86_cpu *cpu, const struct mmv_x86_regs *regs,
+		       const struct mmv_x86_root *root, const struct oracle_outer *outer,
+		       uint64_t gva, struct mmv_access access, struct oracle_answer *answer)
+{
+	struct walker w = { cpu, regs, root, NULL, access, answer, 0x3f, outer };
+
+	walk(&w, gva);
 }
 
 uint8_t oracle_rights_above(const struct mmv_x86_regs *regs, const struct oracle_answer *answer,

@@ -41,6 +41,13 @@ struct oracle_answer {
 	struct oracle_step step[MMV_LEVELS_MAX];
 };
 
+/** Memory behind another stage, asked for each entry of a walk. */
+struct oracle_outer {
+	/** Reads the entry of `level`. False: it cannot be read; the walk ends MMV_END_STAGE2. */
+	bool (*read)(void *ctx, unsigned level, uint64_t gpa, unsigned bytes, uint64_t *value);
+	void *ctx;
+};
+
 /** Can a processor hold these facts and registers together? The functions below demand it. */
 bool oracle_config_is_good(const struct mmv_x86_cpu *cpu, const struct mmv_x86_regs *regs);
 
@@ -54,6 +61,11 @@ bool oracle_access_is_good(const struct mmv_x86_regs *regs, uint32_t flags);
 void oracle_walk(const struct mmv_x86_cpu *cpu, const struct mmv_x86_regs *regs,
 		 const struct mmv_x86_root *root, const struct oracle_memory *memory, uint64_t gva,
 		 struct mmv_access access, struct oracle_answer *answer);
+
+/** The same, each entry through the outer stage. */
+void oracle_walk_outer(const struct mmv_x86_cpu *cpu, const struct mmv_x86_regs *regs,
+		       const struct mmv_x86_root *root, const struct oracle_outer *outer,
+		       uint64_t gva, struct mmv_access access, struct oracle_answer *answer);
 
 /** What one entry says on its own. */
 enum mmv_kind oracle_decode(const struct mmv_x86_cpu *cpu, const struct mmv_x86_regs *regs,

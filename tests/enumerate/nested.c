@@ -318,8 +318,9 @@ static void list_jobs(const struct nested_space *space)
 
 static void print_job_name(const struct nested_job *job)
 {
-	static const char *const variants[VARIANT_COUNT] = { "", " used", " new guest",
-							     " new second stage", " shared" };
+	static const char *const variants[VARIANT_COUNT] = {
+		"", " used", " new guest", " new second stage", " shared", " near", " near, large"
+	};
 
 	printf("%s over %s %u/%u%s", guest_names[job->guest], host_names[job->host], job->hi,
 	       job->lo, variants[job->variant]);

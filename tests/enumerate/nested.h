@@ -57,8 +57,17 @@ enum variant {
 	VARIANT_GUEST_NEW, /* none of the guest's */
 	VARIANT_HOST_NEW,  /* none of the second stage's */
 	VARIANT_SHARED,	   /* none; the second stage's paths differ in their leaves only */
+	/* All; as SHARED, but everything is in the window at 0, so that the library's common way
+	 * through EPT is taken. An address bit that the guest does not have changes nothing. */
+	VARIANT_NEAR,
+	VARIANT_NEAR_LARGE, /* the same, in one 2-MByte page of the second stage */
 	VARIANT_COUNT,
 };
+
+/* Only over EPT. */
+bool variant_is_near(enum variant variant);
+/* The guest's MAXPHYADDR there. */
+#define NEAR_GUEST_M 42
 
 struct world {
 	enum guest_id guest;

@@ -151,6 +151,8 @@ static struct x86_entry x86_entry_of(const struct world *w, const struct place *
 		e.large = (e.value & 0x7f) | MMV_BIT(7) |
 			  (place->guest ? guest_large(w, level) : large_page_at(w->host, level));
 	/* 32-bit paging has no reserved bit but of a 4-MByte page. */
+	if (place->guest && variant_is_near(w->variant) && !narrow)
+		e.reserved = MMV_BIT(NEAR_GUEST_M);
 	if (narrow)
 		e.reserved = MMV_BIT(21) | MMV_BIT(7);
 	return e;
@@ -236,7 +238,7 @@ static void begin_guest(const struct nested_job *job, const struct world *w,
 	s->n.root = w->root;
 	s->gva = w->gva;
 	s->n.cpu.features = MMV_X86_CPU_1G | MMV_X86_CPU_PSE36 | MMV_X86_CPU_PAT;
-	s->n.cpu.maxphyaddr = GUEST_M;
+	s->n.cpu.maxphyaddr = variant_is_near(w->variant) ? NEAR_GUEST_M : GUEST_M;
 	if (host_is_npt(job->host))
 		s->n.cpu.features |= MMV_X86_CPU_PDPTE_MEMORY;
 	regs->cr0 = MMV_X86_CR0_PE | MMV_X86_CR0_WP;
@@ -363,6 +365,8 @@ static const char *irrelevant_one_fault(const struct nested_job *job, unsigned a
 
 static bool wants_every_pair(const struct nested_job *job)
 {
+	if (variant_is_near(job->variant) && host_is_npt(job->host))
+		return false;
 	if (job->guest == GUEST_OFF &&
 	    (job->variant == VARIANT_GUEST_NEW || job->variant == VARIANT_HOST_NEW))
 		return false;
@@ -377,6 +381,8 @@ static bool is_quick_one_fault(const struct nested_job *job)
 
 	if (job->variant == VARIANT_HOST_NEW)
 		return false;
+	if (variant_is_near(job->variant))
+		return job->guest == GUEST_5LEVEL ? five_host : four_host;
 	if (job->variant != VARIANT_NEW)
 		return job->guest == GUEST_4LEVEL && four_host;
 	if (job->guest == GUEST_5LEVEL)
@@ -451,6 +457,8 @@ static void build_two_faults(const struct nested_job *job, const struct world *w
 
 static bool wants_two_faults(const struct nested_job *job)
 {
+	if (variant_is_near(job->variant))
+		return job->hi == 0 && job->lo == 0 && !host_is_npt(job->host);
 	return job->hi == 0 && job->lo == 0 &&
 	       (job->variant == VARIANT_NEW || job->variant == VARIANT_USED) &&
 	       !(job->guest == GUEST_OFF && job->variant == VARIANT_USED);
@@ -458,6 +466,8 @@ static bool wants_two_faults(const struct nested_job *job)
 
 static bool is_quick_two_faults(const struct nested_job *job)
 {
+	if (variant_is_near(job->variant))
+		return job->guest == GUEST_4LEVEL && job->host == HOST_EPT4;
 	if (job->variant != VARIANT_NEW)
 		return false;
 	if (job->guest == GUEST_4LEVEL)

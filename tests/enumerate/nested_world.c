@@ -16,6 +16,11 @@ bool host_is_npt(enum host_id host)
 	return host >= HOST_NPT32;
 }
 
+bool variant_is_near(enum variant variant)
+{
+	return variant == VARIANT_NEAR || variant == VARIANT_NEAR_LARGE;
+}
+
 unsigned host_levels(enum host_id host)
 {
 	static const uint8_t levels[HOST_COUNT] = { 4, 5, 2, 3, 4, 5 };
@@ -72,12 +77,14 @@ static uint64_t page_of_step(const struct world *w, unsigned step)
 	uint64_t quarter = step == STEP_FINAL ? 3 : step % 4;
 	uint64_t n = step;
 
-	if (w->variant == VARIANT_SHARED)
+	if (w->variant >= VARIANT_SHARED)
 		quarter = n = 0;
 	if (!wide_guest(w->guest) || host_levels(w->host) < 4)
 		return page | quarter << 30 | (0x11 + 2 * n) << 22;
 	page |= (3 + n) << 39 | (7 + n) << 30 | (0x11 + n) << 21;
-	return host_levels(w->host) == 5 ? page | (1 + n) << 48 : page;
+	if (host_levels(w->host) == 5 && !variant_is_near(w->variant))
+		page |= (1 + n) << 48;
+	return page;
 }
 
 static unsigned guest_index_bits(enum guest_id guest)
@@ -111,12 +118,14 @@ static void choose_addresses(struct world *w)
 
 static bool guest_used(const struct world *w)
 {
-	return w->variant == VARIANT_USED || w->variant == VARIANT_HOST_NEW;
+	return w->variant == VARIANT_USED || w->variant == VARIANT_HOST_NEW ||
+	       variant_is_near(w->variant);
 }
 
 static bool host_used(const struct world *w)
 {
-	return w->variant == VARIANT_USED || w->variant == VARIANT_GUEST_NEW;
+	return w->variant == VARIANT_USED || w->variant == VARIANT_GUEST_NEW ||
+	       variant_is_near(w->variant);
 }
 
 static void put(struct world *w, struct slot *slot, uint64_t at, unsigned width, uint64_t value)
@@ -177,7 +186,7 @@ static uint64_t page_behind(const struct world *w, unsigned step)
 	uint64_t page = w->gpa[step] & (NESTED_ARENA - 1) & ~(PAGE - 1);
 	uint64_t far = w->host == HOST_NPT32 ? MMV_BIT(30) : MMV_BIT(38);
 
-	return step % 2 == 0 ? page : page | far;
+	return step % 2 == 0 || variant_is_near(w->variant) ? page : page | far;
 }
 
 static uint64_t read_image(const struct world *w, uint64_t at)
@@ -191,6 +200,22 @@ static uint64_t read_image(const struct world *w, uint64_t at)
 	}
 	memcpy(&wide, w->image + at, 8);
 	return wide;
+}
+
+/* One leaf for the lowest 2 MiB, where all pages are. It stands for the entry of level 0 too. */
+static void put_large_leaf(struct world *w, unsigned step, uint64_t at)
+{
+	put(w, &w->host_slot[step][1], at, 8, 0x3b7 | 0x400);
+	w->host_slot[step][0] = w->host_slot[step][1];
+}
+
+/* The address with a bit that the guest does not have leads to the same tables. */
+static void put_twin(struct world *w, unsigned step, uint64_t table, uint64_t entry)
+{
+	uint64_t index = (w->gpa[step] | MMV_BIT(NEAR_GUEST_M)) >> 39 & 511;
+	struct slot unused;
+
+	put(w, &unused, table + index * 8, 8, entry);
 }
 
 /* The path to one page; where its tables are there already, they are used. */
@@ -209,7 +234,13 @@ static void lay_out_host(struct world *w, unsigned step)
 			if (next == 0)
 				next = w->next_page++ * PAGE;
 		}
+		if (w->variant == VARIANT_NEAR_LARGE && level == 1) {
+			put_large_leaf(w, step, at);
+			return;
+		}
 		put(w, &w->host_slot[step][level], at, width, next | host_rights(w, level));
+		if (variant_is_near(w->variant) && level == 3)
+			put_twin(w, step, table, next | host_rights(w, level));
 		table = next;
 	}
 }

@@ -48,7 +48,7 @@ static bool all_seen(void)
 
 	if (t->mapped < 1000)
 		return true;
-	return t->common * 20 >= t->mapped && t->recalled * 50 >= t->mapped;
+	return t->common * 100 >= t->mapped && t->recalled * 200 >= t->mapped;
 }
 
 static uint64_t state;

@@ -9,6 +9,7 @@ found.
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -115,9 +116,8 @@ def check_clean(work, name, judge, args):
 		raise Wrong(f"the library as it is fails, in {space}: {what}")
 
 
-def try_plant(work, number, plant, judge, args):
-	tree = work / f"plant{number}"
-	tree.mkdir()
+def try_plant(work, plant, judge, args):
+	tree = pathlib.Path(tempfile.mkdtemp(prefix="plant", dir=work))
 	copy_sources(tree)
 	plant_in(tree, plant)
 	exe = build(tree, judge, args.cc)
@@ -128,17 +128,22 @@ def try_plant(work, number, plant, judge, args):
 	return space, what
 
 
+def result_of(work, plant, judges, args):
+	"""Where it was found, and whether it was."""
+	try:
+		space, what = try_plant(work, plant, judges[plant.get("judge", "guest")], args)
+		return f"{space}: {what}", True
+	except Wrong as wrong:
+		return f"FAILED: {wrong}", False
+
+
 def run_plants(work, plants, judges, args):
 	failures = 0
-	for number, plant in enumerate(plants):
-		judge = judges[plant.get("judge", "guest")]
-		try:
-			space, what = try_plant(work, number, plant, judge, args)
-			result = f"{space}: {what}"
-		except Wrong as wrong:
-			result = f"FAILED: {wrong}"
-			failures += 1
-		print(f"{plant['family']:<20} {plant['name']:<60} {result}", flush=True)
+	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+		results = pool.map(lambda plant: result_of(work, plant, judges, args), plants)
+		for plant, (result, found) in zip(plants, results):
+			failures += not found
+			print(f"{plant['family']:<20} {plant['name']:<60} {result}", flush=True)
 	return failures
 
 
@@ -146,7 +151,8 @@ def parse_args():
 	parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 	parser.add_argument("--plants", type=pathlib.Path, default=HERE / "plants.json")
 	parser.add_argument("--cc", default=os.environ.get("CC", "cc"))
-	parser.add_argument("--threads", type=int, default=2)
+	parser.add_argument("--jobs", type=int, default=2, help="plants at a time")
+	parser.add_argument("--threads", type=int, default=1, help="of each enumeration")
 	parser.add_argument("--timeout", type=float, default=300)
 	parser.add_argument("--min", type=int, default=0, help="fail if there are fewer plants")
 	args = parser.parse_args()

@@ -11,7 +11,7 @@ enum { GFMT_LEVELS = 4 };
 
 void mmv_cache_clear(struct mmv_cache *cache)
 {
-	*cache = (struct mmv_cache){ 0 };
+	__builtin_memset(cache, 0, sizeof(*cache));
 }
 
 /* What the cache did not know, or could not answer. */
@@ -27,6 +27,7 @@ translate_fill(const struct mmv_x86_space *space, struct mmv_cache *cache, mmv_g
 	case MMV_X86_PAGING_PAE:
 		return mmv_x86_pae_translate_fill(space, cache, gva, access, to);
 	case MMV_X86_PAGING_32BIT:
+		return mmv_x86_32bit_translate_fill(space, cache, gva, access, to);
 	case MMV_X86_PAGING_OFF:
 		break;
 	}
@@ -49,7 +50,7 @@ enum mmv_status mmv_x86_translate_cached(const struct mmv_x86_space *space, stru
 	c.walk = NULL;
 	c.mode = space->mode;
 	c.fast.base = space->gmem->fast_base;
-	if (unlikely(access.flags >= GFMT_FLAGS_END) || !cursor_recall(&c, gva.raw))
+	if (unlikely(access.flags >= GFMT_FLAGS_END) || !cursor_recall(&c, gva.raw, CACHE_NEAR))
 		return translate_fill(space, cache, gva, access, to);
 	raw = gmem_fast_load(c.fast, cursor_entry(&c, X86_LEVEL_PT), GFMT_ENTRY_LG2);
 	cursor_took(&c, X86_LEVEL_PT, 0, raw);

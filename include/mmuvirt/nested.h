@@ -120,11 +120,14 @@ struct mmv_s2 {
 		struct mmv_ept_mode ept;
 		struct mmv_x86_mode npt;
 	};
-	/** For the inlined path through EPT: the least address that has a bit which is no address
-	 *  bit (0: not that path); bits of (entry ^ read ^ write-back) that are set in no good
-	 *  2-MByte leaf of that memory type; what such a leaf has in the bits of near_table_care if
-	 *  the guest's tables are in it. */
-	uint64_t near_end, near_bad, near_table, near_table_care;
+	/** For the inlined path through EPT: the window of *gmem that starts at 0, up to the least
+	 *  address that has a bit which is no address bit; 0: not that path. */
+	const unsigned char *near_base;
+	uint64_t near_limit;
+	/** Bits of (entry ^ read ^ write-back) that are set in no good 2-MByte leaf of that memory
+	 *  type; what such a leaf has in the bits of near_table_care if the guest's tables are in
+	 *  it. */
+	uint64_t near_bad, near_table, near_table_care;
 	uint32_t report_id; /**< NPT: the ID bit that fetches report: MMV_X86_PF_ID or 0 */
 };
 

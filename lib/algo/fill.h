@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The walk of what the caller's cache does not know. As algo/walk.h. */
+/* What the caller's cache cannot answer by inlined loads, or not at all. As algo/walk.h. */
 
-/* The cache is told of tables that the common way reaches as a whole. */
-enum mmv_status MMV_FN(translate_fill)(const struct mmv_x86_space *space, struct mmv_cache *cache,
-				       mmv_gva_t gva, struct mmv_access access,
-				       struct mmv_translation *to)
+/* Remembers the table that a walk ended in. at: where it is behind a second stage. */
+static void cursor_remember(const struct cursor *c, uint64_t kind, uint64_t at)
 {
-	struct cursor c;
+	uint64_t tag = c->la >> gfmt_lg2(X86_LEVEL_PD) | kind;
 
-	c.cache = cache;
-	c.to = to;
-	c.walk = NULL;
-	if (!cursor_run(&c, space, gva.raw, access.flags))
-		return MMV_FN(translate)(space, gva, access, to);
-	if (gmem_fast_has(c.fast, c.table | MMV_BITS(11, 3)))
-		cursor_remember(&c, 0);
-	return MMV_OK;
+	if (c->level != X86_LEVEL_PT || !gfmt_cacheable(c->space, c->la))
+		return;
+	*cache_table(c->cache, tag) = (struct mmv_cached_table){
+		.tag = tag,
+		.table = c->table,
+		.above = c->above,
+		.at = at,
+	};
+}
+
+/*
+ * The last entry, in a table that the cache knew. False: what it does not allow, or not without a
+ * flag, is for a fresh walk to say.
+ */
+static bool cursor_recalled(struct cursor *c)
+{
+	enum mmv_end end;
+
+	if (gfmt_begin(c) || c->end)
+		return false;
+	if (cursor_read(c, X86_LEVEL_PT, &end) || end || gfmt_entry_end(c))
+		return false;
+	cursor_mapped(c, X86_LEVEL_PT);
+	c->to->leaf.prot |= gfmt_special(c);
+	return !gfmt_judge(c) && !c->flags_due;
 }

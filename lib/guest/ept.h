@@ -5,12 +5,12 @@
 
 #include <mmuvirt/nested.h>
 
-enum mmv_status mmv_ept_4level_walk(const struct mmv_s2 *s2, mmv_gpa_t gpa, uint32_t access,
+enum mmv_status mmv_ept_4level_walk(const struct mmv_s2 *space, mmv_gpa_t address, uint32_t access,
 				    struct mmv_s2_walk *walk);
 enum mmv_kind mmv_ept_4level_decode(const struct mmv_ept_mode *mode, unsigned level, uint64_t raw,
 				    struct mmv_leaf *leaf);
 
-enum mmv_status mmv_ept_5level_walk(const struct mmv_s2 *s2, mmv_gpa_t gpa, uint32_t access,
+enum mmv_status mmv_ept_5level_walk(const struct mmv_s2 *space, mmv_gpa_t address, uint32_t access,
 				    struct mmv_s2_walk *walk);
 enum mmv_kind mmv_ept_5level_decode(const struct mmv_ept_mode *mode, unsigned level, uint64_t raw,
 				    struct mmv_leaf *leaf);

@@ -20,16 +20,19 @@ static inline bool mmv_x86_has_pdptes(const struct mmv_x86_mode *mode)
 enum mmv_status mmv_x86_read_pdptes(const struct mmv_x86_mode *mode, const struct mmv_gmem *gmem,
 				    mmv_gpa_t table, struct mmv_x86_root *root, enum mmv_end *end);
 
-enum mmv_status mmv_x86_32bit_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
+enum mmv_status mmv_x86_32bit_walk(const struct mmv_x86_space *space, mmv_gva_t address,
 				   struct mmv_access access, struct mmv_walk *walk);
 enum mmv_status mmv_x86_32bit_translate(const struct mmv_x86_space *space, mmv_gva_t gva,
 					struct mmv_access access, struct mmv_translation *to);
+enum mmv_status mmv_x86_32bit_translate_fill(const struct mmv_x86_space *space,
+					     struct mmv_cache *cache, mmv_gva_t gva,
+					     struct mmv_access access, struct mmv_translation *to);
 uint64_t mmv_x86_32bit_group(const struct mmv_x86_space *space, uint32_t flags,
 			     const mmv_gva_t *gva, struct mmv_translation *to, size_t n);
 enum mmv_kind mmv_x86_32bit_decode(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw,
 				   struct mmv_leaf *leaf);
 
-enum mmv_status mmv_x86_pae_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
+enum mmv_status mmv_x86_pae_walk(const struct mmv_x86_space *space, mmv_gva_t address,
 				 struct mmv_access access, struct mmv_walk *walk);
 enum mmv_status mmv_x86_pae_translate(const struct mmv_x86_space *space, mmv_gva_t gva,
 				      struct mmv_access access, struct mmv_translation *to);
@@ -41,7 +44,7 @@ uint64_t mmv_x86_pae_group(const struct mmv_x86_space *space, uint32_t flags, co
 enum mmv_kind mmv_x86_pae_decode(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw,
 				 struct mmv_leaf *leaf);
 
-enum mmv_status mmv_x86_4level_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
+enum mmv_status mmv_x86_4level_walk(const struct mmv_x86_space *space, mmv_gva_t address,
 				    struct mmv_access access, struct mmv_walk *walk);
 enum mmv_status mmv_x86_4level_translate(const struct mmv_x86_space *space, mmv_gva_t gva,
 					 struct mmv_access access, struct mmv_translation *to);
@@ -53,7 +56,7 @@ uint64_t mmv_x86_4level_group(const struct mmv_x86_space *space, uint32_t flags,
 enum mmv_kind mmv_x86_4level_decode(const struct mmv_x86_mode *mode, unsigned level, uint64_t raw,
 				    struct mmv_leaf *leaf);
 
-enum mmv_status mmv_x86_5level_walk(const struct mmv_x86_space *space, mmv_gva_t gva,
+enum mmv_status mmv_x86_5level_walk(const struct mmv_x86_space *space, mmv_gva_t address,
 				    struct mmv_access access, struct mmv_walk *walk);
 enum mmv_status mmv_x86_5level_translate(const struct mmv_x86_space *space, mmv_gva_t gva,
 					 struct mmv_access access, struct mmv_translation *to);

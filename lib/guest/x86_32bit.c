@@ -9,4 +9,7 @@
 #include "../algo/common.h"
 #include "../algo/walk.h"
 #include "../algo/translate.h"
+#include "../algo/cached.h"
+#include "../algo/fill.h"
+#include "../algo/translate_fill.h"
 #include "../algo/batch.h"

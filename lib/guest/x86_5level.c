@@ -13,4 +13,5 @@ enum { GFMT_LEVELS = 5 };
 #include "../algo/translate.h"
 #include "../algo/cached.h"
 #include "../algo/fill.h"
+#include "../algo/translate_fill.h"
 #include "../algo/batch.h"

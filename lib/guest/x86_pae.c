@@ -11,4 +11,5 @@
 #include "../algo/translate.h"
 #include "../algo/cached.h"
 #include "../algo/fill.h"
+#include "../algo/translate_fill.h"
 #include "../algo/batch.h"

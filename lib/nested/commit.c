@@ -3,8 +3,6 @@
 #include "../fmt/x86_bits.h"
 #include "nested.h"
 
-enum { DUE_FINAL = MMV_LEVELS_MAX };
-
 /* "Page-Modification Logging". False: there is no room, and nothing may be set. */
 static bool log_page(struct mmv_pml *pml, const struct mmv_s2_walk *walk)
 {
@@ -32,7 +30,7 @@ static enum mmv_status commit_s2(const struct mmv_s2 *s2, mmv_gpa_t gpa, uint32_
 		return status;
 	if (walk.to.end || walk.to.hpa.raw != at.raw)
 		return MMV_RETRY;
-	if (!(walk.want_accessed | walk.want_dirty))
+	if (!s2_flags_due(&walk))
 		return MMV_OK;
 	if (pml && !log_page(pml, &walk))
 		return MMV_OK;
@@ -87,7 +85,7 @@ enum mmv_status mmv_nested_commit_ad(const struct mmv_nested *nested,
 		if (status || (pml && pml->full))
 			return status;
 	}
-	if (walk->s2_due >> DUE_FINAL & 1)
+	if (walk->s2_due >> NESTED_FINAL & 1)
 		status = commit_s2(nested->s2, walk->s2.to.gpa, walk->s2_access, walk->hpa, pml);
 	return status;
 }

@@ -18,6 +18,20 @@ static inline __attribute__((always_inline)) bool final_near(struct cursor *c,
 	return true;
 }
 
+/* The general way; what it found of the guest's tables goes into the cache, if there is one. */
+static __attribute__((noinline)) enum mmv_status stages_general(struct cursor *c,
+								struct mmv_access access)
+{
+	struct mmv_nested_walk *walk = record_of(c);
+	enum mmv_status status = cursor_general(c);
+
+	status = mmv_nested_finish(nested_of(c), access, walk, status);
+	if (c->cache && !status && !walk->guest.to.end && !c->flags_due &&
+	    !(walk->s2_due & ~(1u << NESTED_FINAL)))
+		cursor_remember(c, CACHE_NESTED_FAR, 0);
+	return status;
+}
+
 /* From the address to the answer. */
 static inline __attribute__((always_inline)) enum mmv_status
 stages(struct cursor *c, const struct mmv_nested *nested, mmv_gva_t gva, struct mmv_access access,
@@ -25,20 +39,21 @@ stages(struct cursor *c, const struct mmv_nested *nested, mmv_gva_t gva, struct 
 {
 	struct cursor general;
 
-	walk->s2_due = 0;
-	walk->end = MMV_END_MAPPED;
+	nested_start(walk);
 	c->to = &walk->guest.to;
 	c->walk = &walk->guest;
 	if (likely(cursor_run(c, &nested->guest, gva.raw, access.flags))) {
 		if (c->cache)
-			cursor_remember(c, walk->at[X86_LEVEL_PT].raw & ~MMV_BITS(11, 0));
+			cursor_remember(c, CACHE_NESTED,
+					walk->at[X86_LEVEL_PT].raw & ~MMV_BITS(11, 0));
 		if (likely(final_near(c, access)))
 			return MMV_OK;
 		return mmv_nested_final(nested, access, walk);
 	}
 	cursor_hand_over(c, access, &general);
-	return mmv_nested_finish(nested_of(&general), access, record_of(&general),
-				 cursor_general(&general));
+	general.table = c->cache ? c->table : 0;
+	general.cache = c->cache;
+	return stages_general(&general, access);
 }
 
 enum mmv_status MMV_FN(walk)(const struct mmv_nested *nested, mmv_gva_t gva,
@@ -51,20 +66,45 @@ enum mmv_status MMV_FN(walk)(const struct mmv_nested *nested, mmv_gva_t gva,
 }
 
 /* What the cache does not know. */
-static __attribute__((noinline)) enum mmv_status
-walk_uncached(const struct mmv_nested *nested, struct mmv_cache *cache, mmv_gva_t gva,
-	      struct mmv_access access, struct mmv_nested_walk *walk)
+static __attribute__((noinline)) enum mmv_status walk_afresh(const struct mmv_nested *nested,
+							     struct mmv_cache *cache, mmv_gva_t gva,
+							     struct mmv_access access,
+							     struct mmv_nested_walk *walk)
 {
 	struct cursor c;
 
 	c.cache = cache;
+	c.table = 0;
 	return stages(&c, nested, gva, access, walk);
 }
 
-/* The last entry, in a table that the cache knows. */
-static inline bool recalled(struct cursor *c, uint64_t address, uint32_t flags)
+/* What the cache knows, but the common way cannot answer. */
+static __attribute__((noinline)) enum mmv_status
+walk_recalled(const struct mmv_nested *nested, struct mmv_cache *cache, mmv_gva_t gva,
+	      struct mmv_access access, struct mmv_nested_walk *walk)
 {
-	const struct mmv_cached_table *slot = cursor_recall(c, address);
+	struct cursor c = {
+		.space = &nested->guest,
+		.mode = nested->guest.mode,
+		.cache = cache,
+		.to = &walk->guest.to,
+		.walk = &walk->guest,
+		.access = access,
+	};
+
+	nested_start(walk);
+	if ((!cursor_recall(&c, gva.raw, CACHE_NESTED) &&
+	     !cursor_recall(&c, gva.raw, CACHE_NESTED_FAR)) ||
+	    !cursor_recalled(&c))
+		return walk_afresh(nested, cache, gva, access, walk);
+	walk->guest.steps = 1u << X86_LEVEL_PT;
+	return mmv_nested_final(nested, access, walk);
+}
+
+/* The last entry, in a table that the cache knows. */
+static inline bool recalled_near(struct cursor *c, uint64_t address, uint32_t flags)
+{
+	const struct mmv_cached_table *slot = cursor_recall(c, address, CACHE_NESTED);
 	uint64_t gpa, raw;
 
 	if (unlikely(!slot))
@@ -87,12 +127,11 @@ enum mmv_status MMV_FN(walk_cached)(const struct mmv_nested *nested, struct mmv_
 	c.walk = &walk->guest;
 	cursor_start(&c, &nested->guest);
 	if (unlikely(access.flags >= GFMT_FLAGS_END) ||
-	    unlikely(!recalled(&c, gva.raw, access.flags)))
-		return walk_uncached(nested, cache, gva, access, walk);
+	    unlikely(!recalled_near(&c, gva.raw, access.flags)))
+		return walk_recalled(nested, cache, gva, access, walk);
+	nested_start(walk);
 	cursor_mapped(&c, X86_LEVEL_PT);
 	walk->guest.steps = 1u << X86_LEVEL_PT;
-	walk->s2_due = 0;
-	walk->end = MMV_END_MAPPED;
 	if (likely(final_near(&c, access)))
 		return MMV_OK;
 	return mmv_nested_final(nested, access, walk);

@@ -51,6 +51,8 @@ static inline bool mem_find_cached(struct cursor *c, uint64_t gpa, uint64_t *hpa
 	struct mmv_cached_page *slot = cache_page(c->cache, gpa);
 	uint64_t tag = cache_page_tag(gpa);
 
+	if (unlikely(gpa >= c->mode->common_end))
+		return false;
 	if (unlikely(slot->tag != tag)) {
 		if (!mem_find(c, gpa, hpa))
 			return false;
@@ -74,5 +76,12 @@ static inline __attribute__((always_inline)) bool mem_load(struct cursor *c, uns
 /* For the general way. */
 static inline struct mem_word mem_read(const struct cursor *c, unsigned level, uint64_t gpa)
 {
-	return mmv_nested_read(nested_of(c)->s2, record_of(c), gpa, level, GFMT_ENTRY_LG2);
+	const struct mmv_s2 *s2 = nested_of(c)->s2;
+	struct mem_word at = mmv_nested_locate(s2, record_of(c), c->cache, gpa, level);
+	struct gmem_word word;
+
+	if (at.status || at.end)
+		return at;
+	word = mmv_gmem_load_slow(s2->gmem, (mmv_gpa_t){ at.value }, GFMT_ENTRY_LG2);
+	return (struct mem_word){ .value = word.value, .status = word.status };
 }

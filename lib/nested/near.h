@@ -63,7 +63,7 @@ static inline __attribute__((always_inline)) struct near near_start(const struct
 {
 	uint64_t needs = s2->ept.needs[MMV_S2_TABLE];
 	struct near near = {
-		.fast = gmem_fast(s2->gmem, s2->near_end),
+		.fast = { .base = s2->near_base, .limit = s2->near_limit },
 		.key = NOWHERE,
 		.table = s2->root,
 		.have = UINT64_MAX,
@@ -95,14 +95,19 @@ struct near_page {
 	unsigned level;
 };
 
-/* Behind the entry of a page directory that is no leaf. */
-static __attribute__((noinline)) bool near_small(struct near *below, uint64_t gpa,
-						 struct near_page *page)
+/* Behind the entry of a page directory that is no leaf: page->raw, under entries that have `have`. */
+static __attribute__((noinline)) bool near_small(const struct mmv_s2 *s2, uint64_t have,
+						 uint64_t gpa, struct near_page *page)
 {
-	if (!near_enter(below, page->raw) || !near_load(below, gpa, X86_LEVEL_PT, &page->raw))
+	struct near below = {
+		.fast = { .base = s2->near_base, .limit = s2->near_limit },
+		.have = have,
+	};
+
+	if (!near_enter(&below, page->raw) || !near_load(&below, gpa, X86_LEVEL_PT, &page->raw))
 		return false;
 	page->level = X86_LEVEL_PT;
-	page->have = below->have;
+	page->have = below.have;
 	page->hpa = (page->raw & MMV_BITS(51, 12)) | (gpa & MMV_BITS(11, 0));
 	return true;
 }
@@ -120,10 +125,9 @@ static inline __attribute__((always_inline)) bool near_find(const struct mmv_s2 
 	if (!near_load(near, gpa, X86_LEVEL_PD, &page->raw))
 		return false;
 	if (unlikely(!(page->raw & EPT_LARGE))) {
-		/* Copies, so that near and page themselves stay in registers. */
-		struct near below = *near;
+		/* A copy, so that page itself stays in registers. */
 		struct near_page small = { .raw = page->raw };
-		bool found = near_small(&below, gpa, &small);
+		bool found = near_small(s2, near->have, gpa, &small);
 
 		*page = small;
 		return found;

@@ -2,30 +2,29 @@
 /* Both stages, in the processor's order. */
 #include "nested.h"
 
-/* Places in s2_due: a level for each of the guest's tables, and one for the address itself. */
-enum { DUE_FINAL = MMV_LEVELS_MAX };
-
-static bool flags_due(const struct mmv_s2_walk *walk)
+struct mem_word mmv_nested_locate(const struct mmv_s2 *s2, struct mmv_nested_walk *record,
+				  struct mmv_cache *cache, uint64_t gpa, unsigned level)
 {
-	return walk->want_accessed | walk->want_dirty;
-}
-
-struct mem_word mmv_nested_read(const struct mmv_s2 *s2, struct mmv_nested_walk *record,
-				uint64_t gpa, unsigned level, unsigned lg2)
-{
+	struct mmv_cached_page *slot = cache ? cache_page(cache, gpa) : NULL;
 	struct mmv_s2_walk *walk = &record->s2;
-	enum mmv_status status = mmv_s2_walk(s2, (mmv_gpa_t){ gpa }, MMV_S2_TABLE, walk);
-	struct gmem_word word;
+	enum mmv_status status;
 
+	if (slot && slot->tag == cache_page_tag(gpa)) {
+		record->at[level].raw = slot->at | (gpa & MMV_BITS(11, 0));
+		return (struct mem_word){ .value = record->at[level].raw };
+	}
+	status = mmv_s2_walk(s2, (mmv_gpa_t){ gpa }, MMV_S2_TABLE, walk);
 	record->s2_access = MMV_S2_TABLE;
 	if (status)
 		return (struct mem_word){ .status = status };
 	if (walk->to.end)
 		return (struct mem_word){ .end = MMV_END_STAGE2 };
 	record->at[level] = walk->to.hpa;
-	record->s2_due |= flags_due(walk) ? 1u << level : 0;
-	word = mmv_gmem_load_slow(s2->gmem, (mmv_gpa_t){ walk->to.hpa.raw }, lg2);
-	return (struct mem_word){ .value = word.value, .status = word.status };
+	record->s2_due |= s2_flags_due(walk) ? 1u << level : 0;
+	if (slot && !s2_flags_due(walk))
+		*slot = (struct mmv_cached_page){ cache_page_tag(gpa),
+						  walk->to.hpa.raw & ~MMV_BITS(11, 0) };
+	return (struct mem_word){ .value = walk->to.hpa.raw };
 }
 
 /* The walk ended before the address itself was known. */
@@ -72,8 +71,10 @@ static enum mmv_status check_update(const struct mmv_nested *nested, struct mmv_
 
 	walk->s2_access = MMV_S2_TABLE | MMV_S2_WRITE;
 	status = mmv_s2_walk(nested->s2, walk->guest.step[level].gpa, walk->s2_access, &walk->s2);
-	if (status || !walk->s2.to.end)
+	if (status)
 		return status;
+	if (!walk->s2.to.end)
+		return walk->s2.to.hpa.raw == walk->at[level].raw ? MMV_OK : MMV_RETRY;
 	*to = (struct mmv_translation){ .gva = to->gva, .end = MMV_END_STAGE2, .level = level };
 	ended(walk, MMV_STAGE_SECOND, walk->s2.to.end);
 	return MMV_OK;
@@ -104,7 +105,7 @@ enum mmv_status mmv_nested_final(const struct mmv_nested *nested, struct mmv_acc
 	walk->stage = MMV_STAGE_SECOND;
 	walk->end = walk->s2.to.end;
 	walk->hpa = walk->s2.to.hpa;
-	walk->s2_due |= flags_due(&walk->s2) ? 1u << DUE_FINAL : 0;
+	walk->s2_due |= s2_flags_due(&walk->s2) ? 1u << NESTED_FINAL : 0;
 	return MMV_OK;
 }
 
@@ -126,8 +127,7 @@ enum mmv_status mmv_nested_finish(const struct mmv_nested *nested, struct mmv_ac
 static enum mmv_status off_walk(const struct mmv_nested *nested, mmv_gva_t gva,
 				struct mmv_access access, struct mmv_nested_walk *walk)
 {
-	walk->s2_due = 0;
-	walk->end = MMV_END_MAPPED;
+	nested_start(walk);
 	return mmv_nested_finish(nested, access, walk,
 				 mmv_x86_walk(&nested->guest, gva, access, &walk->guest));
 }

@@ -5,10 +5,9 @@
 
 #include "../fmt/ept_rights.h"
 #include "../fmt/x86_rights.h"
+#include "../cache.h"
 #include "near.h"
 #include "s2.h"
-
-#include <mmuvirt/cache.h>
 
 /*
  * The access to the address itself. The kind is the guest's. Whose fetch it is the page says, under
@@ -24,6 +23,22 @@ static inline uint32_t final_access(const struct mmv_s2 *s2, struct mmv_access a
 	if (flags & MMV_S2_FETCH && s2->format != MMV_S2_NPT)
 		user = guest_prot & MMV_PROT_USER;
 	return user ? flags | MMV_S2_USER : flags;
+}
+
+/* Places in s2_due: a level for each of the guest's tables, and one for the address itself. */
+enum { NESTED_FINAL = MMV_LEVELS_MAX };
+
+static inline bool s2_flags_due(const struct mmv_s2_walk *walk)
+{
+	return walk->want_accessed | walk->want_dirty;
+}
+
+/* Before anything is read. */
+static inline void nested_start(struct mmv_nested_walk *walk)
+{
+	walk->s2_due = 0;
+	walk->s2_access = 0;
+	walk->end = MMV_END_MAPPED;
 }
 
 /* Both stages allow the access, and no flag is due in the second. */
@@ -49,9 +64,10 @@ static inline void nested_mapped(struct mmv_nested_walk *walk, const struct mmv_
 	walk->stage = MMV_STAGE_SECOND;
 }
 
-/* Reads one of the guest's entries, and says in the record where it was. */
-struct mem_word mmv_nested_read(const struct mmv_s2 *s2, struct mmv_nested_walk *record,
-				uint64_t gpa, unsigned level, unsigned lg2);
+/* Finds one of the guest's entries, in the cache (or NULL) or by the second stage, and says in the
+ * record where it is. */
+struct mem_word mmv_nested_locate(const struct mmv_s2 *s2, struct mmv_nested_walk *record,
+				  struct mmv_cache *cache, uint64_t gpa, unsigned level);
 
 /* The second stage, of the address that the guest's stage led to. */
 enum mmv_status mmv_nested_final(const struct mmv_nested *nested, struct mmv_access access,

@@ -16,12 +16,15 @@ static enum mmv_status load(struct mmv_nested *nested, mmv_gpa_t table,
 		walk->end = walk->s2.to.end;
 		return status;
 	}
-	walk->hpa = walk->s2.to.hpa;
-	walk->s2_due = walk->s2.want_accessed ? 1u << MMV_LEVELS_MAX : 0;
 	status = mmv_x86_read_pdptes(nested->guest.mode, nested->s2->gmem,
-				     (mmv_gpa_t){ walk->hpa.raw }, &nested->guest.root, &walk->end);
-	if (walk->end)
+				     (mmv_gpa_t){ walk->s2.to.hpa.raw }, &nested->guest.root,
+				     &walk->end);
+	if (walk->end) {
 		walk->stage = MMV_STAGE_GUEST;
+		return status;
+	}
+	walk->hpa = walk->s2.to.hpa;
+	walk->s2_due = s2_flags_due(&walk->s2) ? 1u << NESTED_FINAL : 0;
 	return status;
 }
 

@@ -100,6 +100,7 @@ enum mmv_status mmv_s2_init_ept(struct mmv_s2 *s2, const struct mmv_gmem *gmem,
 				const struct mmv_ept_config *config)
 {
 	bool five = (config->eptp & MMV_EPTP_WALK_LENGTH) == EPTP_5LEVEL;
+	struct gmem_fast fast;
 
 	if (!gmem || !ept_valid(config))
 		return MMV_BAD_CONFIG;
@@ -114,7 +115,9 @@ enum mmv_status mmv_s2_init_ept(struct mmv_s2 *s2, const struct mmv_gmem *gmem,
 	     access++)
 		s2->ept.needs[access] = needs_of(s2->ept.role, access);
 	init_masks(&s2->ept, five ? 5 : 4, config->maxphyaddr);
-	s2->near_end = s2->ept.common_end;
+	fast = gmem_fast(gmem, s2->ept.common_end);
+	s2->near_base = fast.base;
+	s2->near_limit = fast.limit;
 	s2->near_bad = s2->ept.bad[X86_LEVEL_PD] | s2->ept.bad_large[X86_LEVEL_PD] | EPT_MEMTYPE;
 	s2->near_table = EPT_WRITE_BACK | EPT_R | s2->ept.needs[MMV_S2_TABLE];
 	s2->near_table_care = s2->near_bad | s2->near_table;
@@ -156,7 +159,7 @@ enum mmv_status mmv_s2_init_npt(struct mmv_s2 *s2, const struct mmv_gmem *gmem,
 	s2->root = config->ncr3 & s2->npt.root_mask;
 	s2->format = MMV_S2_NPT;
 	s2->controls = config->controls;
-	s2->near_end = 0;
+	s2->near_limit = 0;
 	s2->report_id = s2->npt.role & MMV_X86_EFER_NXE || config->regs.cr4 & MMV_X86_CR4_SMEP
 				? MMV_X86_PF_ID
 				: 0;

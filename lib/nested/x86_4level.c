@@ -10,4 +10,5 @@ enum { GFMT_LEVELS = 4 };
 #include "../algo/general.h"
 #include "../algo/common.h"
 #include "../algo/cached.h"
+#include "../algo/fill.h"
 #include "guest_stage.h"

@@ -8,4 +8,5 @@
 #include "../algo/general.h"
 #include "../algo/common.h"
 #include "../algo/cached.h"
+#include "../algo/fill.h"
 #include "guest_stage.h"

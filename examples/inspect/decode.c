@@ -16,6 +16,7 @@ struct reading {
 	bool empty;	   /* only what makes it so is worth a line */
 	uint64_t ignored;  /* bits of a good entry that mean nothing to the processor */
 	uint64_t reserved; /* bits that are wrong in an entry */
+	uint64_t hidden;   /* bits that have a name in this set, and mean nothing here */
 	const char *what;  /* "reserved bits" */
 	struct line sum;   /* "a page of 4 KiB at 0x1000" */
 };
@@ -79,6 +80,8 @@ static bool worth_a_line(const struct reading *reading, const struct field *fiel
 {
 	if (reading->empty && !makes_empty(reading, field))
 		return false;
+	if (reading->hidden >> field->low & 1)
+		return false;
 	return field->in & reading->in && (value != 0 || field->zero);
 }
 
@@ -88,7 +91,7 @@ static uint64_t nameless(const struct reading *reading, uint64_t raw)
 	struct fields fields = fields_of(reading->set);
 
 	for (size_t i = 0; i < fields.count; i++)
-		if (fields.field[i].in & reading->in)
+		if (fields.field[i].in & reading->in && !(reading->hidden >> fields.field[i].low & 1))
 			raw &= ~MMV_BITS(fields.field[i].high, fields.field[i].low);
 	return raw;
 }
@@ -232,6 +235,8 @@ static bool read_s2_entry(const struct decoder *decoder, unsigned level, uint64_
 	say(&reading->title, "%s", s2_entry_name(s2, level));
 	reading->in = place(level, kind, raw);
 	reading->set = npt ? x86_field_set(&s2->npt, level) : FIELDS_EPT;
+	/* Nested paging has no HLAT, no global pages and no protection keys. */
+	reading->hidden = npt ? MMV_BIT(8) | MMV_BIT(11) | MMV_BIT(59) : 0;
 	find_ignored(reading, kind, raw);
 	reading->empty = kind == MMV_KIND_EMPTY;
 	say_leaf(&reading->sum, kind, &leaf);

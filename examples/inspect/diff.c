@@ -217,6 +217,7 @@ static void flush_change(struct diff *diff)
 	if (!diff->have_ahead)
 		return;
 	diff->have_ahead = false;
+	progress_step_aside();
 	diff->counts[diff->ahead.kind]++;
 	if (diff->options->json)
 		json_change(&diff->ahead);
@@ -299,7 +300,7 @@ static void compare(struct diff *diff)
 {
 	advance(&diff->a);
 	advance(&diff->b);
-	while (diff->a.have || diff->b.have) {
+	while (output_good() && (diff->a.have || diff->b.have)) {
 		struct change change = { .kind = CHANGE_VANISHED };
 
 		if (begins_first(&diff->a, &diff->b)) {
@@ -342,6 +343,7 @@ static int run(struct diff *diff)
 	spans_start(&diff->a.spans, &diff->a.view, diff->options, MMV_STAGE_GUEST, MERGE_EXACT);
 	spans_start(&diff->b.spans, &diff->b.view, diff->options, MMV_STAGE_GUEST, MERGE_EXACT);
 	compare(diff);
+	progress_done();
 	complete = !diff->a.spans.crawl.exhausted && !diff->b.spans.crawl.exhausted;
 	print_sum(diff, complete);
 	if (!complete) {

@@ -30,6 +30,11 @@ static void print_registers(const struct view *view, const struct options *optio
 		[MMV_X86_PAGING_5LEVEL] = "5-level paging",
 	};
 	printf("%s", ink(INK_DIM));
+	if (view->physical) {
+		printf("a guest-physical address: the guest's own tables are not looked at%s\n",
+		       ink(INK_PLAIN));
+		return;
+	}
 	if (view->image->cpu_count > 0)
 		print_cpu(&view->image->cpus[options->cpu.value], options->cpu.value);
 	printf("%s; CR0 0x%" PRIx64 "%s, CR3 0x%" PRIx64 ", CR4 0x%" PRIx64 "%s, EFER 0x%" PRIx64
@@ -37,6 +42,9 @@ static void print_registers(const struct view *view, const struct options *optio
 	       formats[view->mode.format], view->regs.cr0, assumed(options->cr0, view->image),
 	       view->nested.guest.root.cr3, view->regs.cr4, assumed(options->cr4, view->image),
 	       view->regs.efer, assumed(options->efer, NULL), ink(INK_PLAIN));
+	printf("%sMAXPHYADDR %" PRIu32 "%s: bits of an address above are reserved%s\n", ink(INK_DIM),
+	       options_cpu(options).maxphyaddr, assumed(options->maxphyaddr, NULL),
+	       ink(INK_PLAIN));
 }
 
 static void print_second_stage(const struct view *view, const struct options *options)
@@ -52,6 +60,8 @@ static void print_second_stage(const struct view *view, const struct options *op
 	else
 		printf("EPT, %u levels, accessed and dirty flags %s; EPTP 0x%" PRIx64, levels,
 		       view->eptp & MMV_EPTP_AD ? "on" : "off", view->eptp);
+	if (view->s2.format != MMV_S2_NPT && !options->ept_cap.given)
+		printf("; execute-only and pages of 2 MiB and 1 GiB (assumed; --ept-cap)");
 	printf("%s\n", ink(INK_PLAIN));
 }
 
@@ -306,7 +316,7 @@ int cmd_explain(const struct options *options)
 		return STATUS_USAGE;
 	if (!view_open(&view, options, options->args[0]))
 		return STATUS_INPUT;
-	for (int i = 1; i < options->arg_count && good; i++) {
+	for (int i = 1; i < options->arg_count && good && output_good(); i++) {
 		if (i > 1 && !options->json)
 			printf("\n");
 		good = parse_hex(options->args[i], &gva) && explain(&view, options, gva);

@@ -115,6 +115,7 @@ struct lint {
 	uint64_t *frames; /* of the tables, sorted */
 	size_t frame_count;
 	bool incomplete;
+	bool too_many; /* of ranges or findings; or no memory for more */
 };
 
 /* Makes room for one more; false: there are too many, or there is no memory. */
@@ -127,7 +128,7 @@ static bool make_room(struct lint *lint, void **list, size_t count, size_t *room
 		return true;
 	bigger = more > KEPT_MAX ? NULL : realloc(*list, more * size);
 	if (!bigger) {
-		lint->incomplete = true;
+		lint->incomplete = lint->too_many = true;
 		return false;
 	}
 	*list = bigger;
@@ -443,12 +444,13 @@ static void judge_aliases(struct lint *lint)
 	}
 }
 
-static void keep(struct lint *lint, const struct span *span)
+/* False: no more can be kept. */
+static bool keep(struct lint *lint, const struct span *span)
 {
 	void *list = lint->kept;
 
 	if (!make_room(lint, &list, lint->kept_count, &lint->kept_room, sizeof(*lint->kept)))
-		return;
+		return false;
 	lint->kept = list;
 	lint->kept[lint->kept_count++] = (struct kept){
 		.first = span->first,
@@ -462,6 +464,7 @@ static void keep(struct lint *lint, const struct span *span)
 		.page_size = (span->last - span->first + 1) / span->pages,
 		.alike = span->alike,
 	};
+	return true;
 }
 
 static void judge_ranges(struct lint *lint)
@@ -474,8 +477,8 @@ static void judge_ranges(struct lint *lint)
 	lint->kept_count = 0;
 	spans_start(&spans, lint->view, &all, lint->stage, MERGE_CONTIGUOUS);
 	while (spans_next(&spans, &span))
-		if (span.alike.state == SPAN_MAPPED)
-			keep(lint, &span);
+		if (span.alike.state == SPAN_MAPPED && !keep(lint, &span))
+			break;
 	lint->incomplete |= spans.crawl.exhausted;
 	for (size_t i = 0; i < lint->kept_count; i++) {
 		judge_tables(lint, &lint->kept[i]);
@@ -628,7 +631,7 @@ static int report(struct lint *lint)
 
 	if (lint->finding_count)
 		qsort(lint->findings, lint->finding_count, sizeof(*lint->findings), by_weight);
-	for (size_t i = 0; i < lint->finding_count; i++) {
+	for (size_t i = 0; i < lint->finding_count && output_good(); i++) {
 		const struct finding *finding = &lint->findings[i];
 
 		counts[reasons[finding->reason].severity]++;
@@ -664,8 +667,11 @@ static int run(struct lint *lint)
 	run_stage(lint, MMV_STAGE_GUEST);
 	if (lint->view->two_stage)
 		run_stage(lint, MMV_STAGE_SECOND);
+	progress_done();
 	status = report(lint);
-	if (lint->incomplete)
+	if (lint->too_many)
+		complain("gave up after %d ranges or findings, or for lack of memory", KEPT_MAX);
+	else if (lint->incomplete)
 		complain_exhausted(lint->options);
 	free(lint->findings);
 	free(lint->kept);

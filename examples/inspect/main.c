@@ -63,7 +63,7 @@ static int run(const struct command *command, int argc, char **argv)
 	}
 	output_init((enum color_when)options.color);
 	status = command->run(&options);
-	if (fflush(stdout) == 0)
+	if (fflush(stdout) == 0 && output_good())
 		return status;
 	complain("the output could not be written");
 	return STATUS_INPUT;

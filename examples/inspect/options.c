@@ -78,6 +78,8 @@ static const struct option_line lines[] = {
 
 	{ "eptp", HEX, 0, GUEST, FIELD(eptp), "X", "behind the guest, extended page tables: the "
 	  "EPT pointer", NULL },
+	{ "gpa", FLAG, 1, ACCESS, FIELD(gpa), NULL, "the addresses are guest-physical: the second "
+	  "stage alone; no --cr3", NULL },
 	{ "ept-cap", HEX, 0, GUEST | DECODE, FIELD(ept_cap), "X", "IA32_VMX_EPT_VPID_CAP; all that "
 	  "a walk can use", NULL },
 	{ "mbec", FLAG, MMV_EPT_MBEC, GUEST | DECODE, FIELD(ept_controls), NULL, "mode-based "
@@ -293,6 +295,8 @@ static bool check_stages(const struct options *options)
 
 	if (ept && npt)
 		complain("--eptp and --ncr3: there is one second stage at most");
+	else if (!ept && !npt && options->gpa)
+		complain("--gpa needs --eptp or --ncr3");
 	else if (!ept && (options->ept_cap.given || options->ept_controls))
 		complain("--ept-cap, --mbec, --ve, --pml and --paging-write need --eptp");
 	else if (!npt &&
@@ -314,6 +318,18 @@ static enum options_result check_args(struct options *options, const struct comm
 	return OPTIONS_BAD;
 }
 
+/* Within a word of single letters, of which there are none, getopt has not come to the next. */
+static void complain_of_option(const struct command *command, char **argv, int got)
+{
+	const char *word = argv[optind - 1];
+
+	if (word[0] != '-' || word[1] == '\0' || strcmp(word, argv[0]) == 0)
+		word = argv[optind];
+	complain("%s: %s; mmuvirt %s --help lists the options", word,
+		 got == ':' ? "a word is missing behind it" : "no such option, or not one alone",
+		 command->name);
+}
+
 enum options_result options_parse(struct options *options, const struct command *command, int argc,
 				  char **argv)
 {
@@ -328,9 +344,7 @@ enum options_result options_parse(struct options *options, const struct command 
 		if (got == HELP)
 			return OPTIONS_HELP;
 		if (got == '?' || got == ':') {
-			complain("%s: %s; mmuvirt %s --help lists the options", argv[optind - 1],
-				 got == ':' ? "a word is missing behind it" : "no such option",
-				 command->name);
+			complain_of_option(command, argv, got);
 			return OPTIONS_BAD;
 		}
 		if (!set_option(options, &lines[got], optarg))

@@ -27,6 +27,11 @@ const char *ink(enum ink ink)
 	return colored ? codes[ink] : "";
 }
 
+bool output_good(void)
+{
+	return !ferror(stdout);
+}
+
 static FILE *complaints;
 
 void complain_to(FILE *file)
@@ -39,6 +44,7 @@ void complain(const char *format, ...)
 	FILE *file = complaints ? complaints : stderr;
 	va_list list;
 
+	progress_done();
 	fflush(stdout);
 	fputs("mmuvirt: ", file);
 	va_start(list, format);
@@ -65,6 +71,18 @@ void progress(const char *what, uint64_t count)
 	next = now + CLOCKS_PER_SEC / 10;
 	progress_shown = true;
 	fprintf(stderr, "\r%" PRIu64 " %s\033[K", count, what);
+}
+
+void progress_step_aside(void)
+{
+	static int together = -1;
+
+	if (!progress_shown)
+		return;
+	if (together < 0)
+		together = isatty(STDOUT_FILENO);
+	if (together)
+		progress_done();
 }
 
 void progress_done(void)

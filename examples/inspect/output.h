@@ -32,6 +32,9 @@ void output_init(enum color_when when);
 /* What switches the terminal to this ink; "" without colour. */
 const char *ink(enum ink ink);
 
+/* Whether what was printed so far could be written; where it could not, the rest is of no use. */
+bool output_good(void);
+
 /* "mmuvirt: " and the sentence, on stderr. */
 void complain(const char *format, ...) PRINTF_LIKE;
 
@@ -41,6 +44,8 @@ void complain_to(FILE *file);
 /* A counter on stderr, if that is a terminal; at most ten times a second. what: "pages", say. */
 void progress(const char *what, uint64_t count);
 void progress_done(void);
+/* Before a line of output: where both go to a terminal, the line takes the progress's place. */
+void progress_step_aside(void);
 
 /* Texts of at most 24 bytes; the caller's buffer is the answer. */
 struct text {

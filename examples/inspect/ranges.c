@@ -174,6 +174,9 @@ static bool read_table(struct crawl *crawl)
 		return true;
 	}
 	crawl->budget -= table->count;
+	/* Looking at the clock costs more than a table. */
+	if (crawl->tables_read % 256 == 0)
+		progress("tables", crawl->tables_read);
 	for (unsigned i = 0; i < table->count; i++)
 		if (!load(crawl, table->address + ((uint64_t)i << lg2), lg2, &table->entries[i]))
 			return false;
@@ -602,6 +605,8 @@ static bool pay_for_cut(struct crawl *crawl)
 		return false;
 	}
 	crawl->budget -= S2_WALK_ENTRIES;
+	if (crawl->budget / S2_WALK_ENTRIES % 4096 == 0)
+		progress("tables", crawl->tables_read);
 	return true;
 }
 

@@ -262,6 +262,40 @@ static bool add_node(struct stack *stack, size_t newest[], const struct node *ne
 	return true;
 }
 
+/*
+ * An entry that equals the one before it leads to the same tables. If each level below has one node
+ * that all of the entry before is in, or has none, they only grow. A kernel's shadow memory is
+ * terabytes of it.
+ */
+static bool repeat_nodes(struct stack *stack, const size_t newest[], const struct crawl *crawl,
+			 const struct entry *entry)
+{
+	const struct table *table = &crawl->tables[entry->level];
+	struct node *nodes = stack->nodes.items;
+	uint64_t before = entry->first - (entry->last - entry->first + 1);
+	unsigned index = table->next - 1;
+
+	if (entry->lost || index == 0 || table->entries[index - 1] != entry->raw)
+		return false;
+	for (unsigned level = entry->level; level-- > 0;) {
+		const struct node *node = newest[level] ? &nodes[newest[level] - 1] : NULL;
+
+		if (node && node->last >= before &&
+		    (node->first > before || node->last != entry->first - 1))
+			return false;
+	}
+	for (unsigned level = entry->level; level-- > 0;) {
+		struct node *node = newest[level] ? &nodes[newest[level] - 1] : NULL;
+
+		if (!node || node->last < before)
+			continue;
+		node->count += (entry->last - entry->first + 1) >>
+			       crawl_lg2(stack->view, stack->stage, level);
+		node->last = entry->last;
+	}
+	return true;
+}
+
 static void collect_nodes(struct stack *stack, const struct seen *seen)
 {
 	size_t newest[MMV_LEVELS_MAX] = { 0 };
@@ -278,7 +312,9 @@ static void collect_nodes(struct stack *stack, const struct seen *seen)
 		node.shared = seen_count(seen, entry.leaf.oa, entry.level - 1) > 1;
 		if (!add_node(stack, newest, &node))
 			stack->exhausted = true;
-		if (!entry.lost && entry.level <= stack->last_level + 1)
+		/* There are no tables below those of level 0. */
+		if (!entry.lost && (entry.level == 1 || entry.level <= stack->last_level + 1 ||
+				    repeat_nodes(stack, newest, &crawl, &entry)))
 			crawl_skip(&crawl);
 	}
 	stack->exhausted |= crawl.exhausted;
@@ -1096,6 +1132,7 @@ bool svg_write(const struct view *view, const struct options *options, const cha
 		collect(&stacks[i]);
 		good &= !stacks[i].exhausted && make_columns(&stacks[i]);
 	}
+	progress_done();
 	if (good)
 		good = write_file(path, stacks, count);
 	else

@@ -7,6 +7,9 @@
 #include "ranges.h"
 #include "svg.h"
 
+/* So many ranges are printed at most: hostile tables of a few pages have gigabytes of them. */
+enum { RANGES_MAX = 1 << 20 };
+
 /* What the whole tree comes to. */
 struct sum {
 	uint64_t ranges, mapped;
@@ -138,7 +141,7 @@ static void print_sum(const struct spans *spans, const struct sum *sum)
 	printf("%s\n", ink(INK_PLAIN));
 }
 
-/* False: the budget was too small. */
+/* False: the budget was too small, or there are too many ranges. */
 static bool list(const struct view *view, const struct options *options, enum mmv_stage stage)
 {
 	struct sum sum = { 0 };
@@ -148,7 +151,12 @@ static bool list(const struct view *view, const struct options *options, enum mm
 	spans_start(&spans, view, options, stage, MERGE_ANY);
 	if (!options->json)
 		print_head(view, stage);
-	while (spans_next(&spans, &span)) {
+	while (output_good() && spans_next(&spans, &span)) {
+		progress_step_aside();
+		if (sum.ranges == RANGES_MAX) {
+			spans.crawl.exhausted = true;
+			break;
+		}
 		sum.ranges++;
 		sum.mapped += span.alike.state == SPAN_MAPPED ? span.last - span.first + 1 : 0;
 		if (options->json)
@@ -156,10 +164,15 @@ static bool list(const struct view *view, const struct options *options, enum mm
 		else
 			print_span(&span);
 	}
+	progress_done();
 	if (options->json)
 		json_sum(&spans, &sum);
 	else
 		print_sum(&spans, &sum);
+	if (spans.crawl.exhausted && sum.ranges == RANGES_MAX)
+		complain("gave up after %d ranges; --range and --depth show less", RANGES_MAX);
+	else if (spans.crawl.exhausted)
+		complain_exhausted(options);
 	return !spans.crawl.exhausted;
 }
 
@@ -176,10 +189,7 @@ static int tree(const struct view *view, const struct options *options)
 		return STATUS_INPUT;
 	if (options->svg)
 		return svg_write(view, options, options->svg) ? STATUS_GOOD : STATUS_INPUT;
-	if (list_all(view, options))
-		return STATUS_GOOD;
-	complain_exhausted(options);
-	return STATUS_INPUT;
+	return list_all(view, options) ? STATUS_GOOD : STATUS_INPUT;
 }
 
 int cmd_tree(const struct options *options)

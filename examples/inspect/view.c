@@ -70,6 +70,16 @@ static bool find_registers(struct view *view, const struct options *options, uin
 			 image->cpu_count == 1 ? "" : "s");
 		return false;
 	}
+	if (image->cpu_count == 0 && options->cpu.given) {
+		complain("%s: --cpu %" PRIu64 ": the image holds no registers", image->name,
+			 options->cpu.value);
+		return false;
+	}
+	if (options->gpa) {
+		*cr3 = 0;
+		view->regs = (struct mmv_x86_regs){ .cr0 = MMV_X86_CR0_PE };
+		return true;
+	}
 	if (image->cpu_count == 0 && !options->cr3.given) {
 		complain("%s: the image holds no registers; say --cr3, and --cr0, --cr4, --efer if "
 			 "they are not those of a 64-bit kernel with 4-level paging",
@@ -165,6 +175,7 @@ static bool start_second_stage(struct view *view, const struct options *options)
 	/* Not initialised is a state of its own, which the library tells. */
 	view->s2 = (struct mmv_s2){ .gmem = NULL };
 	view->two_stage = options->eptp.given || options->ncr3.given;
+	view->physical = options->gpa;
 	if (options->eptp.given)
 		return start_ept(view, options);
 	return !options->ncr3.given || start_npt(view, options);
@@ -281,11 +292,40 @@ void view_close(struct view *view)
 	image_close(view->image);
 }
 
+/* As for a guest that has paging off, but with addresses of 64 bits. */
+static enum mmv_status walk_physical(const struct view *view, mmv_gva_t address,
+				     struct mmv_access access, struct mmv_nested_walk *walk)
+{
+	enum mmv_status status;
+
+	walk->guest.to = (struct mmv_translation){
+		.end = MMV_END_MAPPED,
+		.gva = address,
+		.gpa.raw = address.raw,
+		.leaf = { .lg2 = 52,
+			  .prot = MMV_PROT_READ | MMV_PROT_WRITE | MMV_PROT_USER |
+				  MMV_PROT_EXEC_SUP | MMV_PROT_EXEC_USER },
+	};
+	walk->stage = MMV_STAGE_SECOND;
+	walk->s2_access = access.flags & MMV_ACCESS_USER ? MMV_S2_USER : 0;
+	if (access.flags & MMV_ACCESS_WRITE)
+		walk->s2_access |= MMV_S2_WRITE;
+	if (access.flags & MMV_ACCESS_FETCH)
+		walk->s2_access |= MMV_S2_FETCH;
+	status = mmv_s2_walk(&view->s2, walk->guest.to.gpa, walk->s2_access, &walk->s2);
+	walk->end = walk->s2.to.end;
+	if (status == MMV_OK && walk->end == MMV_END_MAPPED)
+		walk->hpa = walk->s2.to.hpa;
+	return status;
+}
+
 enum mmv_status view_walk(const struct view *view, mmv_gva_t gva, struct mmv_access access,
 			  struct mmv_nested_walk *walk)
 {
 	enum mmv_status status;
 
+	if (view->physical)
+		return walk_physical(view, gva, access, walk);
 	if (view->two_stage)
 		return mmv_nested_walk(&view->nested, gva, access, walk);
 	status = mmv_x86_walk(&view->nested.guest, gva, access, &walk->guest);
@@ -327,6 +367,9 @@ struct mmv_report view_report(const struct view *view, struct mmv_access access,
 {
 	if (view->two_stage)
 		return mmv_nested_report(&view->nested, access, walk);
+	/* #GP has neither. */
+	if (guest_event(walk->end) == MMV_EVENT_GP)
+		return (struct mmv_report){ .event = MMV_EVENT_GP };
 	return (struct mmv_report){
 		.event = guest_event(walk->end),
 		.code = mmv_x86_fault_code(&view->mode, &walk->guest.to, access),

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "output.h"
@@ -70,10 +71,14 @@ static bool walk_one(struct walker *walker, uint64_t gva)
 
 	if (!answer(&one, &walker->view, &walker->filled))
 		return false;
+	progress_step_aside();
 	if (walker->options->json)
 		json_line(answer_json(&one, &walker->view));
 	else
 		print_text(&one, &walker->view);
+	/* main says why. */
+	if (!output_good())
+		return false;
 	walker->count++;
 	/* Looking at the clock costs more than a walk. */
 	if (walker->count % 1024 == 0)
@@ -122,14 +127,16 @@ static bool walk_line(struct walker *walker, char *text, uint64_t number)
 
 static bool walk_lines(struct walker *walker, FILE *file)
 {
-	char text[256];
+	char *text = NULL;
+	size_t room = 0;
 	uint64_t number = 0;
+	bool good = true;
 
-	while (fgets(text, sizeof(text), file))
-		if (!walk_line(walker, text, ++number))
-			return false;
-	if (!ferror(file))
-		return true;
+	while (good && getline(&text, &room, file) >= 0)
+		good = walk_line(walker, text, ++number);
+	free(text);
+	if (!good || !ferror(file))
+		return good;
 	complain("%s: %s", walker->options->from, strerror(errno));
 	return false;
 }

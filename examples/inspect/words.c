@@ -490,6 +490,23 @@ static void say_rights_bits(struct line *line, uint64_t code)
 		say(line, ", executable in user mode");
 }
 
+/* Bits 11:9, and 14: those that are 1. 0 is also what a processor says that does not tell. */
+static void say_advanced(struct line *line, uint64_t code)
+{
+	static const char *const names[] = { "a user-mode address", "writable", "execute-disable" };
+	size_t start;
+
+	if (code >> 14 & 1)
+		say(line, "; EPT allows supervisor shadow stacks there");
+	if (!(code >> 9 & 7))
+		return;
+	say(line, "; by the guest's own tables ");
+	start = line->used;
+	for (unsigned i = 0; i < 3; i++)
+		if (code >> (9 + i) & 1)
+			say(line, "%s%s", line->used == start ? "" : ", ", names[i]);
+}
+
 static void say_violation(struct line *line, const struct mmv_report *report)
 {
 	static const char *const kinds[] = { "no access", "data read", "data write",
@@ -505,6 +522,7 @@ static void say_violation(struct line *line, const struct mmv_report *report)
 		say(line, "; %s",
 		    code >> 8 & 1 ? "the access was to the page itself"
 				  : "the access was to an entry of the guest's tables");
+	say_advanced(line, code);
 	say(line, "), guest-physical 0x%" PRIx64, report->gpa.raw);
 	if (code >> 7 & 1)
 		say(line, ", guest-linear 0x%" PRIx64, report->gva.raw);

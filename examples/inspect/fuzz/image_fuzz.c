@@ -46,7 +46,7 @@ static struct options make_options(const uint8_t *data)
 
 	return (struct options){
 		.format = data[AT_KIND] % (IMAGE_RAW + 1),
-		.cpu = number_if(1, data[AT_CPU] % 4),
+		.cpu = number_if(data[AT_CPU] >= 4, data[AT_CPU] % 4),
 		.cr3 = number_if(flags & FLAG_CR3, cr3),
 		.cr4 = number_if(flags & FLAG_CR4, word_at(data + AT_CR4)),
 		.maxphyaddr = number_if(1, 32 + data[AT_MAXPHYADDR] % 21),

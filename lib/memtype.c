@@ -231,27 +231,31 @@ enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, enum mmv_cac
 	return ept & MMV_EPT_IPAT ? type : mmv_memtype_combine(type, pat, MMV_CACHING_ON);
 }
 
-/* What comes of the two PATs: cells that are known. */
+/*
+ * What comes of the guest's and the nested PAT type, over MTRRs that say write-back. Of the manual's
+ * table only those cells are here that are known from more than one source: a nested UC is UC, but
+ * for a guest's WC; a nested WB leaves the guest's choice, made to snoop; a guest's WB leaves the
+ * nested one; a guest's WC stays over UC- and WC.
+ */
 static enum mmv_memtype npt_pats(enum mmv_memtype guest, enum mmv_memtype nested)
 {
-	bool nested_weak = nested == MMV_MEMTYPE_UC || nested == MMV_MEMTYPE_UC_MINUS ||
-			   nested == MMV_MEMTYPE_WC;
+	enum {
+		UC = MMV_MEMTYPE_UC,
+		WC = MMV_MEMTYPE_WC,
+		WT = MMV_MEMTYPE_WT,
+		WP = MMV_MEMTYPE_WP,
+		WB = MMV_MEMTYPE_WB,
+		CD = MMV_MEMTYPE_CD,
+		SN = MMV_MEMTYPE_WC_PLUS,
+		NN = MMV_MEMTYPE_UNKNOWN,
+	};
+	/* Rows: guest; columns: nested. Both UC, UC-, WC, WT, WP, WB. */
+	static const uint8_t types[6][6] = {
+		{ UC, NN, NN, NN, NN, CD }, { UC, NN, NN, NN, NN, CD }, { NN, WC, WC, NN, NN, SN },
+		{ UC, NN, NN, NN, NN, WT }, { UC, NN, NN, NN, NN, WP }, { UC, NN, WC, WT, WP, WB },
+	};
 
-	if (nested == MMV_MEMTYPE_UC)
-		return MMV_MEMTYPE_UC;
-	if (guest == MMV_MEMTYPE_WB)
-		return nested;
-	if (guest == MMV_MEMTYPE_WC && nested_weak)
-		return MMV_MEMTYPE_WC;
-	return nested == MMV_MEMTYPE_WB ? guest : MMV_MEMTYPE_UNKNOWN;
-}
-
-/* Through the second stage's write-back, what was not cacheable stays so, but snoops. */
-static enum mmv_memtype snooping(enum mmv_memtype guest)
-{
-	if (guest == MMV_MEMTYPE_UC || guest == MMV_MEMTYPE_UC_MINUS)
-		return MMV_MEMTYPE_CD;
-	return guest == MMV_MEMTYPE_WC ? MMV_MEMTYPE_WC_PLUS : guest;
+	return (enum mmv_memtype)types[place(guest)][place(nested)];
 }
 
 enum mmv_memtype mmv_memtype_npt(enum mmv_memtype guest, enum mmv_memtype nested,
@@ -264,9 +268,10 @@ enum mmv_memtype mmv_memtype_npt(enum mmv_memtype guest, enum mmv_memtype nested
 	if (senseless(guest, nested, &type))
 		return type;
 	type = npt_pats(guest, nested);
-	if (mtrr == MMV_MEMTYPE_UC)
-		return type == MMV_MEMTYPE_WC ? MMV_MEMTYPE_WC : MMV_MEMTYPE_UC;
-	if (mtrr != MMV_MEMTYPE_WB)
+	if (mtrr == MMV_MEMTYPE_WB || type == MMV_MEMTYPE_UNKNOWN)
+		return type;
+	/* An MTRR's UC leaves nothing but write-combining. */
+	if (mtrr != MMV_MEMTYPE_UC || type == MMV_MEMTYPE_WC_PLUS)
 		return MMV_MEMTYPE_UNKNOWN;
-	return nested == MMV_MEMTYPE_WB ? snooping(guest) : type;
+	return type == MMV_MEMTYPE_WC ? MMV_MEMTYPE_WC : MMV_MEMTYPE_UC;
 }

@@ -20,8 +20,8 @@
  * Sources: Intel SDM volume 3, "The Extended Page Table Mechanism (EPT)", "EPT Violations", "EPT
  * Misconfigurations", "Exit Qualification for EPT Violations"; AMD64 APM volume 2, "Nested Paging".
  *
- * Not modelled: sub-page write permissions and guest-paging verification (an access that needs
- * either is denied), HLAT, AMD's supervisor-shadow-stack check, SNP.
+ * Not modelled: sub-page write permissions (a write that needs one is denied), guest-paging
+ * verification (what it would refuse is allowed), HLAT, AMD's supervisor-shadow-stack check, SNP.
  */
 #ifndef MMUVIRT_NESTED_H
 #define MMUVIRT_NESTED_H
@@ -132,6 +132,9 @@ struct mmv_s2 {
 };
 
 /**
+ * Makes a second stage of an EPT pointer. *gmem has been through mmv_gmem_init; when its windows
+ * change, this is due again.
+ *
  * MMV_OK
  * MMV_BAD_CONFIG: what VM entry refuses: an EPTP with a memory type, a walk length, an A/D or
  *   shadow-stack control that cap does not offer, or a reserved bit; maxphyaddr outside 32..52; an
@@ -142,6 +145,8 @@ MMV_MUST_CHECK enum mmv_status mmv_s2_init_ept(struct mmv_s2 *s2, const struct m
 					       const struct mmv_ept_config *config);
 
 /**
+ * Makes a second stage of nCR3 and the host's paging mode.
+ *
  * MMV_OK
  * MMV_BAD_CONFIG: registers or processor facts as mmv_x86_mode_init refuses them; CR0.PG = 0; an
  *   unknown control; gmem is NULL. *s2 is not changed.
@@ -156,9 +161,9 @@ MMV_MUST_CHECK enum mmv_status mmv_s2_init_npt(struct mmv_s2 *s2, const struct m
 #define MMV_S2_FETCH 0x02u
 /** With READ or WRITE: a shadow-stack access. */
 #define MMV_S2_SHSTK 0x04u
-/** The linear address is a user-mode one: U/S is 1 in all the guest's entries, or CR0.PG is 0.
- *  Looked at by fetches under MBEC, and (as: the access is made in user mode) under GMET; and by
- *  shadow-stack accesses. */
+/** Of a fetch: under MBEC, the linear address is a user-mode one (U/S is 1 in all the guest's
+ *  entries, or CR0.PG is 0); under GMET, the fetch is made in user mode. Of a shadow-stack access:
+ *  it is a user-mode access. */
 #define MMV_S2_USER 0x08u
 /** With READ: the guest's walk reads one of its entries. With WRITE: it sets flags in one. Under
  *  NPT, and under EPT with A/D flags, the first counts as a write already. */
@@ -198,8 +203,8 @@ struct mmv_s2_walk {
  * known.
  *
  * MMV_OK: *walk is set. MMV_BAD_ACCESS: flags that name no access: WRITE and FETCH together, SHSTK
- * with FETCH or TABLE, TABLE with FETCH, PDPTE with anything else, an unknown bit. MMV_BAD_CONFIG:
- * *s2 was not initialised. MMV_UNREACHABLE, or what the gmem said. Context: reader.
+ * with FETCH or TABLE, TABLE with FETCH or USER, PDPTE with anything else, an unknown bit.
+ * MMV_BAD_CONFIG: *s2 was not initialised. MMV_UNREACHABLE, or what the gmem said. Context: reader.
  */
 MMV_MUST_CHECK enum mmv_status mmv_s2_walk(const struct mmv_s2 *s2, mmv_gpa_t gpa, uint32_t access,
 					   struct mmv_s2_walk *walk);
@@ -255,7 +260,8 @@ unsigned mmv_s2_levels(const struct mmv_s2 *s2);
  * ===========
  */
 
-/** A guest's address space behind a second stage. */
+/** A guest's address space behind a second stage. Under NPT, a guest in PAE mode wants
+ *  MMV_X86_CPU_PDPTE_MEMORY in its mode. */
 struct mmv_nested {
 	/** The guest's mode and root. Its gmem is not looked at: all that the guest reads comes
 	 *  through the second stage. */
@@ -277,11 +283,12 @@ struct mmv_nested_walk {
 	/** The guest's stage, its entries at guest-physical addresses. to.end is MMV_END_STAGE2
 	 *  where the second stage refused one of its entries, of level to.level. */
 	struct mmv_walk guest;
-	/** The second stage: of the walk that it ended; else of the guest-physical address that the
-	 *  guest's stage led to. Where both allow the access, steps may be 0: no record was made.
+	/** The second stage (undefined if stage is GUEST): of the walk that it ended; else of the
+	 *  guest-physical address that the guest's stage led to. Where both allow the access, steps
+	 *  may be 0: no record was made.
 	 */
 	struct mmv_s2_walk s2;
-	uint32_t s2_access; /**< MMV_S2_* of that walk */
+	uint32_t s2_access; /**< MMV_S2_* of that walk; 0 if there was none */
 	/** Bit L: in the second stage, flags are due for the table that step L of the guest was
 	 *  read from; bit MMV_LEVELS_MAX: for the address itself. See mmv_nested_commit_ad. */
 	uint32_t s2_due;
@@ -294,7 +301,9 @@ struct mmv_nested_walk {
  * second stage's leave to set flags in the guest's entries; the second stage for the address that
  * came out. Writes nothing.
  *
- * MMV_OK: *walk is set. MMV_BAD_ACCESS, MMV_BAD_CONFIG, MMV_UNREACHABLE, or what the gmem said.
+ * MMV_OK: *walk is set. MMV_RETRY: where the second stage was asked twice for a page (EPT without
+ * A/D flags), it led elsewhere the second time. MMV_BAD_ACCESS, MMV_BAD_CONFIG, MMV_UNREACHABLE, or
+ *   what the gmem said.
  * Context: reader.
  */
 MMV_MUST_CHECK enum mmv_status mmv_nested_walk(const struct mmv_nested *nested, mmv_gva_t gva,
@@ -313,6 +322,9 @@ struct mmv_pml {
  * Sets the flags that are due in both stages for a walk that ended MAPPED, the second stage's for a
  * table before the guest's in it, from the top. The second stage is walked again for each page that
  * has flags due; that it leads elsewhere by now is RETRY. pml: NULL without MMV_EPT_PML.
+ *
+ * Whatever the status, pml->gpa[0 .. count) and index are to be used: their pages may be dirty, and
+ * the next try does not name them again. (Of a lost race, one more than was written.)
  *
  * MMV_OK: with pml->full, the access must not be done: the flags before the page in question are
  *   set, as they may be, and no other.
@@ -374,6 +386,25 @@ struct mmv_report {
  */
 struct mmv_report mmv_nested_report(const struct mmv_nested *nested, struct mmv_access access,
 				    const struct mmv_nested_walk *walk);
+
+/** The entry that forbids an access: the highest one, where several do. */
+struct mmv_blame {
+	enum mmv_stage stage;
+	uint32_t level; /**< of the entry; its address and value are in the record */
+	/** Its bits that forbid: those that would have to be the other way round, or the field that
+	 *  is wrong. 0 if no entry is to blame: a non-canonical address, one beyond reach. */
+	uint64_t bits;
+};
+
+/**
+ * Who forbids the access of a walk that ended other than MAPPED. Not present: the presence bits.
+ * Reserved: the reserved bits. Denied: the missing rights; U/S of the leaf, where SMEP, SMAP or a
+ * shadow-stack access wants the other; what keeps a page from being a shadow stack; the protection
+ * key. A walk of one stage may be asked about too: end, stage = MMV_STAGE_GUEST, and guest filled.
+ * Context: any.
+ */
+struct mmv_blame mmv_nested_blame(const struct mmv_nested *nested, struct mmv_access access,
+				  const struct mmv_nested_walk *walk);
 
 #ifdef __cplusplus
 }

@@ -132,7 +132,7 @@ struct mmv_x86_mode {
 	uint64_t large[MMV_LEVELS_MAX], bad_large[MMV_LEVELS_MAX];
 	/** For the inlined path: bits of a table entry, from 12 up, that are address or reserved;
 	 *  and the least address that has a bit which is no address bit. 0 in modes without that
-	 *  path, those with CR4.LASS or CET. */
+	 *  path, those with CR4.LASS. */
 	uint64_t common_mask, common_end;
 	uint64_t oa_mask;   /**< address bits of an entry */
 	uint64_t oa_high;   /**< PSE-36: bits of a 4-MByte entry that are address bits 32 and up */

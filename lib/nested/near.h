@@ -95,7 +95,8 @@ struct near_page {
 	unsigned level;
 };
 
-/* Behind the entry of a page directory that is no leaf: page->raw, under entries that have `have`. */
+/* Behind the entry of a page directory that is no leaf: page->raw, under entries that have `have`.
+ */
 static __attribute__((noinline)) bool near_small(const struct mmv_s2 *s2, uint64_t have,
 						 uint64_t gpa, struct near_page *page)
 {

@@ -5,18 +5,6 @@
 #include "../guest/ept.h"
 #include "s2.h"
 
-/* U/S is looked at by all accesses; under GMET by fetches, where it stands for the mode. */
-static uint32_t npt_flags(const struct mmv_s2 *s2, uint32_t access)
-{
-	uint32_t flags = access & (MMV_S2_WRITE | MMV_S2_FETCH);
-
-	if (access & MMV_S2_TABLE)
-		flags |= MMV_ACCESS_WRITE;
-	if (!(s2->controls & MMV_NPT_GMET))
-		return flags | MMV_ACCESS_USER;
-	return flags & MMV_ACCESS_FETCH && access & MMV_S2_USER ? flags | MMV_ACCESS_USER : flags;
-}
-
 /* Bits of guest-physical address that the host's tables translate. */
 static unsigned npt_reach(const struct mmv_s2 *s2)
 {
@@ -75,7 +63,7 @@ static enum mmv_status npt_walk(const struct mmv_s2 *s2, mmv_gpa_t gpa, uint32_t
 		.gmem = s2->gmem,
 		.root.cr3 = s2->root,
 	};
-	struct mmv_access as_host = { .flags = npt_flags(s2, access) };
+	struct mmv_access as_host = npt_access(s2, access);
 	unsigned reach = npt_reach(s2);
 	struct mmv_walk host_walk;
 	enum mmv_status status;

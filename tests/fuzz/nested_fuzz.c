@@ -147,8 +147,8 @@ static void make_gmems(void)
 			.unreachable = subject.policy,
 		};
 		same("gmem_init", (uint64_t)mmv_gmem_init(gmem), MMV_OK);
-		subject.s2[i] = subject.scene.s2;
-		subject.s2[i].gmem = gmem;
+		same("init over other memory",
+		     (uint64_t)scene_init_s2(&subject.scene, &subject.s2[i], gmem), MMV_OK);
 	}
 }
 

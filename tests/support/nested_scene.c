@@ -270,11 +270,17 @@ struct scene_page scene_some_page(const struct scene *scene, unsigned guest_leaf
 	};
 }
 
+enum mmv_status scene_init_s2(const struct scene *scene, struct mmv_s2 *s2,
+			      const struct mmv_gmem *gmem)
+{
+	const struct oracle_s2 *config = &scene->n.s2;
+
+	return config->is_npt ? mmv_s2_init_npt(s2, gmem, &config->npt)
+			      : mmv_s2_init_ept(s2, gmem, &config->ept);
+}
+
 bool scene_start(struct scene *scene)
 {
-	const struct oracle_s2 *s2 = &scene->n.s2;
-	enum mmv_status status;
-
 	scene->window = (struct mmv_window){ .size = GUEST_BYTES, .base = scene->host.ram };
 	scene->gmem = (struct mmv_gmem){ .windows = &scene->window, .window_count = 1 };
 	scene->memory =
@@ -282,12 +288,10 @@ bool scene_start(struct scene *scene)
 	if (mmv_gmem_init(&scene->gmem) ||
 	    mmv_x86_mode_init(&scene->mode, &scene->n.cpu, &scene->n.regs))
 		return false;
-	status = s2->is_npt ? mmv_s2_init_npt(&scene->s2, &scene->gmem, &s2->npt)
-			    : mmv_s2_init_ept(&scene->s2, &scene->gmem, &s2->ept);
 	scene->nested =
 		(struct mmv_nested){ .guest = { .mode = &scene->mode, .root = scene->n.root },
 				     .s2 = &scene->s2 };
-	return status == MMV_OK;
+	return scene_init_s2(scene, &scene->s2, &scene->gmem) == MMV_OK;
 }
 
 void scene_ask(const struct scene *scene, uint64_t gva, struct mmv_access access,

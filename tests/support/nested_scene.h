@@ -81,6 +81,9 @@ struct scene_page scene_some_page(const struct scene *scene, unsigned guest_leaf
 				  unsigned host_leaf);
 /* Makes modes and memory; false: refused. */
 bool scene_start(struct scene *scene);
+/* Makes a second stage of the scene's configuration over other memory. */
+enum mmv_status scene_init_s2(const struct scene *scene, struct mmv_s2 *s2,
+			      const struct mmv_gmem *gmem);
 
 /* Where the entry of a level is, in host-physical memory; missing tables are made. */
 uint64_t scene_host_slot(struct scene *scene, uint64_t gpa, unsigned level);

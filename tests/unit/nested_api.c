@@ -379,7 +379,7 @@ static struct hostile hostile;
 static void behind_ops(enum mmv_unreachable policy)
 {
 	hostile_init(&hostile, &scene.host, policy);
-	scene.s2.gmem = &hostile.gmem;
+	assert_int_equal(scene_init_s2(&scene, &scene.s2, &hostile.gmem), MMV_OK);
 }
 
 static struct hostile_plan failing(unsigned at, enum mmv_status with)
@@ -674,6 +674,27 @@ static void commit_moved_page(void **state)
 	store(at, raw | 0x300);
 	assert_int_equal(mmv_nested_commit_ad(&scene.nested, &walk, NULL), MMV_OK);
 	assert_true(load(at) == (raw | 0x300));
+}
+
+/* A refusal's address is 0, and so is that of the first page: no excuse. */
+static void commit_first_page(void **state)
+{
+	struct mmv_nested_walk walk;
+	uint64_t at;
+
+	(void)state;
+	build(SCENE_4LEVEL, SCENE_EPT4, false);
+	page.gva &= ~UINT64_C(0xfff);
+	page.hpa = 0;
+	scene_map(&scene, &page);
+	assert_true(scene_start(&scene));
+	walk_mapped(write_access, &walk);
+	assert_true(walk.hpa.raw == 0);
+	at = scene_host_slot(&scene, page.gpa, 0);
+	store(at, load(at) & ~UINT64_C(2));
+	assert_int_equal(mmv_nested_commit_ad(&scene.nested, &walk, NULL), MMV_RETRY);
+	store(at, 0);
+	assert_int_equal(mmv_nested_commit_ad(&scene.nested, &walk, NULL), MMV_RETRY);
 }
 
 static void commit_nothing(void **state)
@@ -1208,6 +1229,7 @@ int main(void)
 		cmocka_unit_test(commit_retries),
 		cmocka_unit_test(commit_sees_each_entry),
 		cmocka_unit_test(commit_moved_page),
+		cmocka_unit_test(commit_first_page),
 		cmocka_unit_test(commit_nothing),
 		cmocka_unit_test(commit_order),
 		cmocka_unit_test(pml_logs),

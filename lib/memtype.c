@@ -232,10 +232,10 @@ enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, enum mmv_cac
 }
 
 /*
- * What comes of the guest's and the nested PAT type, over MTRRs that say write-back. Of the manual's
- * table only those cells are here that are known from more than one source: a nested UC is UC, but
- * for a guest's WC; a nested WB leaves the guest's choice, made to snoop; a guest's WB leaves the
- * nested one; a guest's WC stays over UC- and WC.
+ * What comes of the guest's and the nested PAT type, over MTRRs that say write-back. Of the
+ * manual's table only those cells are here that are known from more than one source: a nested UC is
+ * UC, but for a guest's WC; a nested WB leaves the guest's choice, made to snoop; a guest's WB
+ * leaves the nested one; a guest's WC stays over UC- and WC.
  */
 static enum mmv_memtype npt_pats(enum mmv_memtype guest, enum mmv_memtype nested)
 {

@@ -91,7 +91,8 @@ static uint64_t nameless(const struct reading *reading, uint64_t raw)
 	struct fields fields = fields_of(reading->set);
 
 	for (size_t i = 0; i < fields.count; i++)
-		if (fields.field[i].in & reading->in && !(reading->hidden >> fields.field[i].low & 1))
+		if (fields.field[i].in & reading->in &&
+		    !(reading->hidden >> fields.field[i].low & 1))
 			raw &= ~MMV_BITS(fields.field[i].high, fields.field[i].low);
 	return raw;
 }

@@ -42,8 +42,8 @@ static void print_registers(const struct view *view, const struct options *optio
 	       formats[view->mode.format], view->regs.cr0, assumed(options->cr0, view->image),
 	       view->nested.guest.root.cr3, view->regs.cr4, assumed(options->cr4, view->image),
 	       view->regs.efer, assumed(options->efer, NULL), ink(INK_PLAIN));
-	printf("%sMAXPHYADDR %" PRIu32 "%s: bits of an address above are reserved%s\n", ink(INK_DIM),
-	       options_cpu(options).maxphyaddr, assumed(options->maxphyaddr, NULL),
+	printf("%sMAXPHYADDR %" PRIu32 "%s: bits of an address above are reserved%s\n",
+	       ink(INK_DIM), options_cpu(options).maxphyaddr, assumed(options->maxphyaddr, NULL),
 	       ink(INK_PLAIN));
 }
 

@@ -18,7 +18,7 @@ struct view {
 	struct mmv_x86_mode mode;
 	struct mmv_s2 s2;
 	bool two_stage;
-	bool physical; /* addresses are guest-physical: the guest's stage changes nothing */
+	bool physical;	       /* addresses are guest-physical: the guest's stage changes nothing */
 	uint64_t eptp;	       /* 0 without EPT */
 	bool table_writes;     /* the guest's walks count as writes in the second stage */
 	uint64_t pat;	       /* IA32_PAT */

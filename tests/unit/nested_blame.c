@@ -17,7 +17,8 @@
 
 enum { PAGE = 4096, GUEST = 16, HOST = 32, DATA = 48, PAGES = 64, LEVELS = 4 };
 
-/* The guest's tables and the second stage's, from the highest; all at index 0 but the last entry. */
+/* The guest's tables and the second stage's, from the highest; all at index 0 but the last entry.
+ */
 static uint64_t memory[PAGES * PAGE / 8] __attribute__((aligned(PAGE)));
 static struct mmv_window window = { .size = sizeof(memory), .base = memory };
 static struct mmv_gmem gmem = { .windows = &window, .window_count = 1 };

@@ -201,8 +201,8 @@ static void set_both(const struct guest_path *path, unsigned level, uint64_t raw
 }
 
 /*
- * An entry of a path changes, in both memories, and the cache is cleared, as the contract says. Mostly
- * the one that was changed before is made good again.
+ * An entry of a path changes, in both memories, and the cache is cleared, as the contract says.
+ * Mostly the one that was changed before is made good again.
  */
 static void random_change(struct mmv_cache *cache)
 {
@@ -445,7 +445,8 @@ static void lam_u48_in_5level(void **state)
 	}
 }
 
-/* A large page has no last-level table: the page directory, which has the same index here, is none. */
+/* A large page has no last-level table: the page directory, which has the same index here, is none.
+ */
 static void large_pages(void **state)
 {
 	static const char *const wide_modes[] = { "pae", "4level", "5level" };

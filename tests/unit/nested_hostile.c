@@ -291,7 +291,8 @@ static unsigned loads_of(uint64_t hpa)
 	return loads;
 }
 
-/* Entries of both stages that the walk of an untouched scene uses, one translation after another. */
+/* Entries of both stages that the walk of an untouched scene uses, one translation after another.
+ */
 static unsigned entries(unsigned *guest_entries)
 {
 	const struct scene *scene = &stage.scene;

@@ -63,4 +63,8 @@ enum mmv_memtype view_s2_memtype(const struct view *view, const struct mmv_leaf 
 struct mmv_x86_cpu options_cpu(const struct options *options);
 struct mmv_access options_access(const struct options *options);
 
+/* The commands, of a view that is open. They answer the exit status. */
+int tree(const struct view *view, const struct options *options);
+int lint(const struct view *view, const struct options *options);
+
 #endif

@@ -679,15 +679,21 @@ static int run(struct lint *lint)
 	return lint->incomplete ? STATUS_INPUT : status;
 }
 
+int lint(const struct view *view, const struct options *options)
+{
+	struct lint lint = { .view = view, .options = options };
+
+	return roots_readable(view) ? run(&lint) : STATUS_INPUT;
+}
+
 int cmd_lint(const struct options *options)
 {
 	struct view view;
-	struct lint lint = { .view = &view, .options = options };
 	int status;
 
 	if (!view_open(&view, options, options->args[0]))
 		return STATUS_INPUT;
-	status = roots_readable(&view) ? run(&lint) : STATUS_INPUT;
+	status = lint(&view, options);
 	view_close(&view);
 	return status;
 }

@@ -183,7 +183,7 @@ static bool list_all(const struct view *view, const struct options *options)
 	return !view->two_stage || list(view, options, MMV_STAGE_SECOND);
 }
 
-static int tree(const struct view *view, const struct options *options)
+int tree(const struct view *view, const struct options *options)
 {
 	if (!roots_readable(view))
 		return STATUS_INPUT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Fuzz target: the readers of images, explain and walk, over a hostile file. An input is 32 bytes
- * that choose the options, and the file.
+ * Fuzz target: the readers of images, explain, tree and lint, over a hostile file. An input is 32
+ * bytes that choose the options, and the file.
  */
 #include "image_fuzz.h"
 
@@ -62,6 +62,7 @@ static struct options make_options(const uint8_t *data)
 		.access_flags = data[AT_ACCESS] / 4u * MMV_ACCESS_SHSTK % 64,
 		.json = flags & FLAG_JSON ? 1 : 0,
 		.unfold = 1,
+		.limit = number_if(1, 2000),
 	};
 }
 
@@ -89,6 +90,10 @@ static void use_image(struct image *image, const struct options *options, uint64
 	explain(&view, options, gva);
 	other.json = !options->json;
 	explain(&view, &other, gva ^ MMV_BIT(21));
+	if (options->json)
+		(void)tree(&view, options);
+	else
+		(void)lint(&view, options);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

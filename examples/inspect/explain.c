@@ -115,7 +115,7 @@ static void print_row(const struct row *row)
 static void print_columns(void)
 {
 	printf("%s  %-18s %-18s %-16s %-24s %-6s %s%s\n", ink(INK_DIM), "entry", "read at", "value",
-	       "leads to", "so far", "bits that are 1", ink(INK_PLAIN));
+	       "leads to", "so far", "bits that are 1; memory type", ink(INK_PLAIN));
 }
 
 /* A whole translation by the second stage in one line: nobody is interested while it goes well. */

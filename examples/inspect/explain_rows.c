@@ -131,13 +131,27 @@ static uint64_t hidden_ept_bits(const struct view *view)
 	return hidden;
 }
 
-static void add_s2_memtype(struct row *row, const struct view *view, const struct entry *entry)
+static void add_memtype(struct row *row, enum mmv_memtype type)
 {
 	size_t used = strlen(row->bits);
 
+	snprintf(row->bits + used, sizeof(row->bits) - used, "%s%s", used ? " " : "",
+		 mmv_memtype_name(type));
+}
+
+static void add_s2_memtype(struct row *row, const struct view *view, const struct entry *entry)
+{
 	if (entry->kind == MMV_KIND_LEAF)
-		snprintf(row->bits + used, sizeof(row->bits) - used, "%s%s", used ? " " : "",
-			 mmv_memtype_name(view_s2_memtype(view, &entry->leaf)));
+		add_memtype(row, view_s2_memtype(view, &entry->leaf));
+}
+
+/* With which type of the PAT what the entry leads to is accessed. Tables have no PAT bit. */
+static void add_guest_memtype(struct row *row, const struct view *view, const struct entry *entry)
+{
+	if (entry->kind == MMV_KIND_LEAF)
+		add_memtype(row, mmv_pat_type(view->pat, entry->leaf.memtype));
+	if (entry->kind == MMV_KIND_TABLE)
+		add_memtype(row, mmv_pat_type(view->pat, (unsigned)(entry->step.raw >> 3 & 3)));
 }
 
 static bool is_hole(const struct answer *answer, uint64_t at)
@@ -258,6 +272,7 @@ static void add_guest_row(struct rows *rows, const struct answer *answer, const 
 			entry->kind == MMV_KIND_LEAF && answer_has_page(answer)
 				? walk->guest.to.leaf.prot
 				: *rights);
+	add_guest_memtype(row, view, entry);
 	name_guest_row(row, view, answer, entry->level);
 	row->culprit = blamed(answer, view, entry->level);
 	if (entry->step.gpa.raw != UINT64_MAX && is_hole(answer, at))

@@ -20,6 +20,10 @@ struct bench {
 /* Ended by one without a name. */
 extern const struct bench benches[], nested_benches[];
 
+/* The time; the middle of so many values, which it sorts. */
+double now_ns(void);
+double median(double *values, size_t count);
+
 /* Fills the worlds. small: the large one too is small, for counting instructions. */
 void world_init(bool small);
 

@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * mmuvirt_bench list                 suites, names, and the functions whose instructions count
+ * mmuvirt_bench list                 suites, names, the functions whose instructions count, and of
+ *                                    how many units they are counted
  * mmuvirt_bench count NAME N         does N and ends: for an instruction counter
  * mmuvirt_bench time NAME            median nanoseconds of it and of its limit, and of their ratio
  */
 #define _DEFAULT_SOURCE
 #include "bench.h"
+#include "tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { ROUNDS = 31, ROUND_NS = 4000000 };
+/* COUNT: whole batches of 64. */
+enum { ROUNDS = 31, ROUND_NS = 4000000, COUNT = 6400 };
 
 static volatile uint64_t sink;
 
-static double now_ns(void)
+double now_ns(void)
 {
 	struct timespec t;
 
@@ -49,10 +52,10 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(double *values)
+double median(double *values, size_t count)
 {
-	qsort(values, ROUNDS, sizeof(*values), compare);
-	return values[ROUNDS / 2];
+	qsort(values, count, sizeof(*values), compare);
+	return values[count / 2];
 }
 
 static void print_times(const struct bench *bench)
@@ -66,7 +69,7 @@ static void print_times(const struct bench *bench)
 		ratio[i] = ns[i] / limit_ns[i];
 	}
 	printf("{\"ns\": %.2f, \"limit\": \"%s\", \"limit_ns\": %.2f, \"ratio\": %.3f}\n",
-	       median(ns), bench->limit, median(limit_ns), median(ratio));
+	       median(ns, ROUNDS), bench->limit, median(limit_ns, ROUNDS), median(ratio, ROUNDS));
 }
 
 static const struct {
@@ -83,7 +86,9 @@ static void list(void)
 {
 	for (size_t i = 0; i < SUITES; i++)
 		for (const struct bench *bench = suites[i].benches; bench->name; bench++)
-			printf("%s %s %s\n", suites[i].name, bench->name, bench->function);
+			printf("%s %s %s %d\n", suites[i].name, bench->name, bench->function,
+			       COUNT);
+	tables_list();
 }
 
 static const struct bench *find(const char *name)
@@ -96,24 +101,43 @@ static const struct bench *find(const char *name)
 	exit(2);
 }
 
+static void count(const char *name, uint64_t n)
+{
+	const struct tables_bench *of_tables = tables_find(name);
+
+	if (of_tables) {
+		tables_count(of_tables, n);
+		return;
+	}
+	world_init(true);
+	sink = find(name)->run(n);
+}
+
+static void time_of_name(const char *name)
+{
+	const struct tables_bench *of_tables = tables_find(name);
+	const struct bench *bench;
+
+	if (of_tables) {
+		tables_time(of_tables);
+		return;
+	}
+	bench = find(name);
+	world_init(!bench->dram);
+	print_times(bench);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc == 2 && !strcmp(argv[1], "list")) {
+	if (argc == 2 && !strcmp(argv[1], "list"))
 		list();
-		return 0;
+	else if (argc == 4 && !strcmp(argv[1], "count"))
+		count(argv[2], strtoull(argv[3], NULL, 0));
+	else if (argc == 3 && !strcmp(argv[1], "time"))
+		time_of_name(argv[2]);
+	else {
+		fprintf(stderr, "usage: mmuvirt_bench list | count NAME N | time NAME\n");
+		return 2;
 	}
-	if (argc == 4 && !strcmp(argv[1], "count")) {
-		world_init(true);
-		sink = find(argv[2])->run(strtoull(argv[3], NULL, 0));
-		return 0;
-	}
-	if (argc == 3 && !strcmp(argv[1], "time")) {
-		const struct bench *bench = find(argv[2]);
-
-		world_init(!bench->dram);
-		print_times(bench);
-		return 0;
-	}
-	fprintf(stderr, "usage: mmuvirt_bench list | count NAME N | time NAME\n");
-	return 2;
+	return 0;
 }

@@ -6,10 +6,22 @@ const char *mmv_status_name(enum mmv_status status)
 	switch (status) {
 	case MMV_OK:
 		return "MMV_OK";
+	case MMV_MORE:
+		return "MMV_MORE";
+	case MMV_NEED_TABLES:
+		return "MMV_NEED_TABLES";
+	case MMV_NEED_FLUSH:
+		return "MMV_NEED_FLUSH";
 	case MMV_RETRY:
 		return "MMV_RETRY";
 	case MMV_ERR_FIRST:
 		break;
+	case MMV_NOT_MAPPED:
+		return "MMV_NOT_MAPPED";
+	case MMV_EXISTS:
+		return "MMV_EXISTS";
+	case MMV_READ_ONLY:
+		return "MMV_READ_ONLY";
 	case MMV_BAD_ALIGN:
 		return "MMV_BAD_ALIGN";
 	case MMV_BAD_RANGE:
@@ -18,8 +30,12 @@ const char *mmv_status_name(enum mmv_status status)
 		return "MMV_BAD_ACCESS";
 	case MMV_BAD_CONFIG:
 		return "MMV_BAD_CONFIG";
+	case MMV_BAD_PROT:
+		return "MMV_BAD_PROT";
 	case MMV_UNREACHABLE:
 		return "MMV_UNREACHABLE";
+	case MMV_CORRUPT:
+		return "MMV_CORRUPT";
 	}
 	return "?";
 }

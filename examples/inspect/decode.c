@@ -165,6 +165,8 @@ static void say_leaf(struct line *line, enum mmv_kind kind, const struct mmv_lea
 {
 	switch (kind) {
 	case MMV_KIND_EMPTY:
+	case MMV_KIND_NOTE:
+	case MMV_KIND_FROZEN:
 		say(line, "not present");
 		break;
 	case MMV_KIND_TABLE:

@@ -17,10 +17,11 @@ enum {
 	WHAT_GLOBAL = 0x10,
 	WHAT_OUT = 0x20,
 	WHAT_SIZE = 0x40,
+	WHAT_OWNED = 0x80,
 };
 
-static const char *const what_names[] = { "state",  "rights", "memtype",   "key",
-					  "global", "out",    "page_sizes" };
+static const char *const what_names[] = { "state",  "rights", "memtype",    "key",
+					  "global", "out",    "page_sizes", "owned" };
 
 enum { WHATS = sizeof(what_names) / sizeof(what_names[0]) };
 
@@ -84,6 +85,12 @@ static unsigned what_changed(const struct span *a, const struct span *b)
 
 	what |= a->alike.state != b->alike.state ? WHAT_STATE : 0;
 	what |= a->alike.prot != b->alike.prot ? WHAT_RIGHTS : 0;
+	what |= a->alike.flags != b->alike.flags || a->alike.note != b->alike.note ||
+				a->alike.generation != b->alike.generation
+			? WHAT_OWNED
+			: 0;
+	if (a->alike.state == SPAN_TRACKED || b->alike.state == SPAN_TRACKED)
+		what |= a->out != b->out ? WHAT_OUT : 0;
 	if (a->alike.state != SPAN_MAPPED || b->alike.state != SPAN_MAPPED)
 		return what;
 	what |= a->alike.type != b->alike.type ? WHAT_TYPE : 0;
@@ -164,6 +171,9 @@ static void print_moved(const struct change *change)
 		printf(" -> ");
 		print_sizes(b);
 	}
+	if (change->what & WHAT_OWNED)
+		printf("%s(%s) -> (%s)", separator(change->what, WHAT_OWNED),
+		       text_owned(&a->alike).s, text_owned(&b->alike).s);
 }
 
 static void print_change(const struct change *change)
@@ -338,10 +348,11 @@ static void print_sum(const struct diff *diff, bool complete)
 
 static int run(struct diff *diff)
 {
+	enum mmv_stage stage = diff->options->gpa ? MMV_STAGE_SECOND : MMV_STAGE_GUEST;
 	bool complete;
 
-	spans_start(&diff->a.spans, &diff->a.view, diff->options, MMV_STAGE_GUEST, MERGE_EXACT);
-	spans_start(&diff->b.spans, &diff->b.view, diff->options, MMV_STAGE_GUEST, MERGE_EXACT);
+	spans_start(&diff->a.spans, &diff->a.view, diff->options, stage, MERGE_EXACT);
+	spans_start(&diff->b.spans, &diff->b.view, diff->options, stage, MERGE_EXACT);
 	compare(diff);
 	progress_done();
 	complete = !diff->a.spans.crawl.exhausted && !diff->b.spans.crawl.exhausted;

@@ -67,6 +67,8 @@ static void say_means(struct row *row, const struct entry *entry)
 
 	switch (entry->kind) {
 	case MMV_KIND_EMPTY:
+	case MMV_KIND_NOTE:
+	case MMV_KIND_FROZEN:
 		snprintf(row->means, room, "%s", entry->step.raw ? "not present" : "empty");
 		break;
 	case MMV_KIND_BAD:

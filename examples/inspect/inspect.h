@@ -3,7 +3,9 @@
 #ifndef INSPECT_H
 #define INSPECT_H
 
+#include <mmuvirt/ept.h>
 #include <mmuvirt/mmuvirt.h>
+#include <mmuvirt/npt.h>
 
 #include "image.h"
 #include "options.h"
@@ -25,6 +27,8 @@ struct view {
 	uint64_t host_pat;     /* nested paging: the host's */
 	enum mmv_memtype mtrr; /* what the MTRRs say of all memory */
 	bool cd;	       /* CR0.CD */
+	bool owned;	       /* the second stage's tables are the library's own */
+	struct mmv_pt pt;      /* owned: as the tables' owner has it, for its codec */
 	struct mmv_nested
 		nested; /* guest: mode, root, and without a second stage the image's gmem */
 };
@@ -58,6 +62,16 @@ struct mmv_report view_report(const struct view *view, struct mmv_access access,
 enum mmv_memtype view_memtype(const struct view *view, const struct mmv_nested_walk *walk);
 /* What a leaf of the second stage says by itself. */
 enum mmv_memtype view_s2_memtype(const struct view *view, const struct mmv_leaf *leaf);
+
+/* --owned. cap: as the processor's. Says on stderr what is wrong, and answers false. */
+bool owned_start(struct view *view, const struct options *options, uint64_t cap);
+/* As mmv_s2_decode; what is not present may also be a NOTE, FROZEN, a tracked LEAF, or BAD: none
+ * that the library makes. A leaf's flags have the library's own. */
+enum mmv_kind owned_decode(const struct view *view, unsigned level, uint64_t raw,
+			   struct mmv_leaf *leaf);
+bool owned_note(const struct view *view, uint64_t raw, struct mmv_note *note);
+/* Whether the library would never have put that there. */
+bool owned_is_foreign(const struct view *view, unsigned level, uint64_t raw, uint64_t gpa);
 
 /* The options' processor and access. */
 struct mmv_x86_cpu options_cpu(const struct options *options);

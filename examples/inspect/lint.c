@@ -12,6 +12,7 @@ enum { KEPT_MAX = 1 << 20 };
 
 enum reason {
 	REASON_BAD_ENTRY,
+	REASON_FOREIGN_ENTRY,
 	REASON_LOST_TABLE,
 	REASON_SELF_MAP,
 	REASON_LOOP,
@@ -42,6 +43,8 @@ static const struct {
 } reasons[REASONS] = {
 	[REASON_BAD_ENTRY] = { "bad-entry", "a reserved bit is set", SEVERITY_ERROR,
 			       SPREAD_ADJACENT },
+	[REASON_FOREIGN_ENTRY] = { "foreign-entry", "no entry that the library puts there",
+				   SEVERITY_ERROR, SPREAD_ADJACENT },
 	[REASON_LOST_TABLE] = { "table-not-readable", "leads to a table that is in no memory",
 				SEVERITY_ERROR, SPREAD_ADJACENT },
 	[REASON_SELF_MAP] = { "self-map", "leads back to the root: all tables are mapped here",
@@ -247,16 +250,26 @@ static void judge_table(struct lint *lint, const struct entry *entry)
 	}
 }
 
+static bool is_foreign(const struct lint *lint, const struct entry *entry)
+{
+	return lint->stage == MMV_STAGE_SECOND && lint->view->owned &&
+	       owned_is_foreign(lint->view, entry->level, entry->raw, entry->first);
+}
+
 static void judge_entry(struct lint *lint, const struct entry *entry)
 {
 	const uint32_t both = MMV_LEAF_ACCESSED | MMV_LEAF_DIRTY;
 	struct finding finding = of_entry(lint, REASON_BAD_ENTRY, entry);
 
-	if (entry->kind == MMV_KIND_TABLE) {
-		judge_table(lint, entry);
-	} else if (entry->kind == MMV_KIND_BAD) {
+	if (entry->kind == MMV_KIND_BAD)
 		finding.fault =
 			mmv_s2_entry_fault(&lint->judge, entry->level, entry->raw, &finding.bits);
+	if (is_foreign(lint, entry) && finding.fault == MMV_S2_GOOD) {
+		finding.reason = REASON_FOREIGN_ENTRY;
+		add_finding(lint, &finding);
+	} else if (entry->kind == MMV_KIND_TABLE) {
+		judge_table(lint, entry);
+	} else if (entry->kind == MMV_KIND_BAD) {
 		add_finding(lint, &finding);
 	} else if ((entry->leaf.flags & both) == MMV_LEAF_DIRTY) {
 		finding.reason = REASON_DIRTY_NOT_ACCESSED;
@@ -664,7 +677,8 @@ static int run(struct lint *lint)
 {
 	int status;
 
-	run_stage(lint, MMV_STAGE_GUEST);
+	if (!lint->view->physical)
+		run_stage(lint, MMV_STAGE_GUEST);
 	if (lint->view->two_stage)
 		run_stage(lint, MMV_STAGE_SECOND);
 	progress_done();

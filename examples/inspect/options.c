@@ -78,8 +78,10 @@ static const struct option_line lines[] = {
 
 	{ "eptp", HEX, 0, GUEST, FIELD(eptp), "X", "behind the guest, extended page tables: the "
 	  "EPT pointer", NULL },
-	{ "gpa", FLAG, 1, ACCESS, FIELD(gpa), NULL, "the addresses are guest-physical: the second "
+	{ "gpa", FLAG, 1, GUEST, FIELD(gpa), NULL, "the addresses are guest-physical: the second "
 	  "stage alone; no --cr3", NULL },
+	{ "owned", FLAG, 1, TABLES, FIELD(owned), NULL, "libmmuvirt made the second stage: also "
+	  "what only it sees there", NULL },
 	{ "ept-cap", HEX, 0, GUEST | DECODE, FIELD(ept_cap), "X", "IA32_VMX_EPT_VPID_CAP; all that "
 	  "a walk can use", NULL },
 	{ "mbec", FLAG, MMV_EPT_MBEC, GUEST | DECODE, FIELD(ept_controls), NULL, "mode-based "
@@ -297,6 +299,8 @@ static bool check_stages(const struct options *options)
 		complain("--eptp and --ncr3: there is one second stage at most");
 	else if (!ept && !npt && options->gpa)
 		complain("--gpa needs --eptp or --ncr3");
+	else if (!ept && !npt && options->owned)
+		complain("--owned needs --eptp or --ncr3");
 	else if (!ept && (options->ept_cap.given || options->ept_controls))
 		complain("--ept-cap, --mbec, --ve, --pml and --paging-write need --eptp");
 	else if (!npt &&

@@ -54,6 +54,7 @@ struct options {
 	/* The second stage. */
 	struct number eptp, ept_cap;
 	uint32_t gpa;	       /* the addresses are guest-physical */
+	uint32_t owned;	       /* the second stage's tables are the library's own */
 	uint32_t ept_controls; /* MMV_EPT_* */
 	struct number ncr3, host_cr0, host_cr4, host_efer, host_pat;
 	uint32_t npt_controls; /* MMV_NPT_* */

@@ -16,6 +16,8 @@ enum {
 	S2_WALK_ENTRIES = 4 /* what a walk of the second stage is charged */
 };
 #define IN_REGISTER UINT64_MAX
+#define SOFTWARE_FLAGS \
+	(MMV_LEAF_HOST_WRITABLE | MMV_LEAF_MMU_WRITABLE | MMV_LEAF_SW0 | MMV_LEAF_SW1)
 /* Some seconds' work; the pages of 256 GiB. */
 #define DEFAULT_LIMIT (UINT64_C(1) << 26)
 
@@ -234,6 +236,8 @@ void crawl_start(struct crawl *crawl, const struct view *view, enum mmv_stage st
 static enum mmv_kind decode(const struct crawl *crawl, unsigned level, uint64_t raw,
 			    struct mmv_leaf *leaf)
 {
+	if (crawl->stage == MMV_STAGE_SECOND && crawl->view->owned)
+		return owned_decode(crawl->view, level, raw, leaf);
 	if (crawl->stage == MMV_STAGE_SECOND)
 		return mmv_s2_decode(&crawl->view->s2, level, raw, leaf);
 	if (crawl->view->mode.format != MMV_X86_PAGING_OFF)
@@ -368,7 +372,7 @@ bool roots_readable(const struct view *view)
 {
 	if (view->two_stage && !root_readable(view, MMV_STAGE_SECOND))
 		return false;
-	return root_readable(view, MMV_STAGE_GUEST);
+	return view->physical || root_readable(view, MMV_STAGE_GUEST);
 }
 
 /*
@@ -378,7 +382,8 @@ bool roots_readable(const struct view *view)
 bool alike_equal(const struct alike *a, const struct alike *b)
 {
 	return a->state == b->state && a->type == b->type && a->prot == b->prot &&
-	       a->key == b->key && a->global == b->global;
+	       a->key == b->key && a->global == b->global && a->flags == b->flags &&
+	       a->note == b->note && a->generation == b->generation;
 }
 
 static bool leads_on(const struct span *span, const struct span *next)
@@ -399,7 +404,8 @@ static bool leads_back(const struct span *span, const struct span *next)
 
 static bool leads_somewhere(enum span_state state)
 {
-	return state == SPAN_MAPPED || state == SPAN_S2_ABSENT || state == SPAN_S2_BAD;
+	return state == SPAN_MAPPED || state == SPAN_S2_ABSENT || state == SPAN_S2_BAD ||
+	       state == SPAN_TRACKED;
 }
 
 /* What the layout of both together would be. */
@@ -521,6 +527,35 @@ static uint8_t joint_prot(const struct view *view, uint8_t guest, uint8_t s2)
 	return guest & passes;
 }
 
+static enum span_state state_of(const struct entry *entry)
+{
+	switch (entry->kind) {
+	case MMV_KIND_LEAF:
+		return entry->leaf.flags & MMV_LEAF_TRACKED ? SPAN_TRACKED : SPAN_MAPPED;
+	case MMV_KIND_NOTE:
+		return SPAN_NOTE;
+	case MMV_KIND_FROZEN:
+		return SPAN_FROZEN;
+	case MMV_KIND_BAD:
+		return SPAN_BAD;
+	case MMV_KIND_EMPTY:
+	case MMV_KIND_TABLE:
+		break;
+	}
+	return entry->lost ? SPAN_LOST : SPAN_TABLE;
+}
+
+static void put_note(const struct spans *spans, const struct entry *entry, struct alike *alike)
+{
+	struct mmv_note note;
+
+	if (entry->kind != MMV_KIND_NOTE || !owned_note(spans->crawl.view, entry->raw, &note))
+		return;
+	alike->note = note.kind;
+	alike->generation = note.generation;
+	alike->prot = note.prot;
+}
+
 /* A present entry as a range of its own. */
 static struct span entry_span(const struct spans *spans, const struct entry *entry)
 {
@@ -535,13 +570,13 @@ static struct span entry_span(const struct spans *spans, const struct entry *ent
 			MMV_BIT(crawl_lg2(spans->crawl.view, spans->crawl.stage, entry->level)),
 	};
 
+	span.alike.state = state_of(entry);
 	if (entry->kind != MMV_KIND_LEAF) {
-		span.alike.state = entry->kind == MMV_KIND_BAD ? SPAN_BAD
-				   : entry->lost	       ? SPAN_LOST
-							       : SPAN_TABLE;
-		span.alike.prot = entry->kind == MMV_KIND_BAD ? 0 : entry->leaf.prot;
+		span.alike.prot = entry->kind == MMV_KIND_TABLE ? entry->leaf.prot : 0;
+		put_note(spans, entry, &span.alike);
 		return span;
 	}
+	span.alike.flags = entry->leaf.flags & SOFTWARE_FLAGS;
 	span.gpa = span.out = entry->leaf.oa;
 	span.flags_any = span.flags_all = entry->leaf.flags;
 	span.alike.type = own_type(spans, &entry->leaf);
@@ -762,7 +797,36 @@ const char *state_name(enum span_state state)
 		[SPAN_TABLE] = "table",
 		[SPAN_S2_ABSENT] = "not in the second stage",
 		[SPAN_S2_BAD] = "bad entry in the second stage",
+		[SPAN_NOTE] = "note",
+		[SPAN_TRACKED] = "tracked",
+		[SPAN_FROZEN] = "frozen",
 	};
 
 	return names[state];
+}
+
+struct flag_text text_owned(const struct alike *alike)
+{
+	static const struct {
+		uint32_t flag;
+		const char *name;
+	} names[] = {
+		{ MMV_LEAF_HOST_WRITABLE, "host-writable" },
+		{ MMV_LEAF_MMU_WRITABLE, "mmu-writable" },
+		{ MMV_LEAF_SW0, "sw0" },
+		{ MMV_LEAF_SW1, "sw1" },
+	};
+	struct flag_text text = { "" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		size_t used = strlen(text.s);
+
+		if (alike->flags & names[i].flag)
+			snprintf(text.s + used, sizeof(text.s) - used, "%s%s", used ? " " : "",
+				 names[i].name);
+	}
+	if (alike->note)
+		snprintf(text.s, sizeof(text.s), "%u, generation %" PRIu32, alike->note,
+			 alike->generation);
+	return text;
 }

@@ -87,6 +87,10 @@ enum span_state {
 	SPAN_TABLE,	/* a table, and the depth that was asked for ends here */
 	SPAN_S2_ABSENT, /* the guest maps it, the second stage does not */
 	SPAN_S2_BAD,	/* the guest maps it, the second stage is misconfigured */
+	/* In tables of the library's own. */
+	SPAN_NOTE,
+	SPAN_TRACKED, /* a leaf whose rights are put aside */
+	SPAN_FROZEN,
 };
 
 /* What pages have to have in common to be one range. */
@@ -95,6 +99,10 @@ struct alike {
 	enum mmv_memtype type;
 	uint8_t prot, key;
 	bool global;
+	/* Of tables of the library's own. */
+	uint32_t flags; /* MMV_LEAF_* that are software's */
+	uint32_t generation;
+	uint8_t note; /* its kind; 0: it is none */
 };
 
 /* How the pages of a range lie where they lead. */
@@ -165,6 +173,11 @@ struct text text_sizes(uint64_t sizes);
 struct text text_amount(uint64_t bytes);
 struct text text_flags(const struct span *span);
 const char *state_name(enum span_state state);
+/* "host-writable mmu-writable", of the library's own flags; "" if there are none. */
+struct flag_text {
+	char s[64];
+};
+struct flag_text text_owned(const struct alike *alike);
 /* Puts what a range is into a JSON object; schema-tree.md has the keys. */
 void span_json(json_t *object, const struct span *span);
 

@@ -173,6 +173,9 @@ static enum paint paint_of(const struct alike *alike)
 	case SPAN_LOST:
 		return PAINT_LOST;
 	case SPAN_S2_ABSENT:
+	case SPAN_NOTE:
+	case SPAN_TRACKED:
+	case SPAN_FROZEN:
 		return PAINT_ABSENT;
 	}
 	if (alike->prot & MMV_PROT_SHSTK)
@@ -1125,22 +1128,23 @@ bool svg_write(const struct view *view, const struct options *options, const cha
 		{ .view = view, .options = options, .stage = MMV_STAGE_GUEST },
 		{ .view = view, .options = options, .stage = MMV_STAGE_SECOND },
 	};
-	unsigned count = view->two_stage ? 2 : 1;
+	struct stack *first = view->physical ? &stacks[1] : stacks;
+	unsigned count = view->two_stage && !view->physical ? 2 : 1;
 	bool good = true;
 
 	for (unsigned i = 0; i < count; i++) {
-		collect(&stacks[i]);
-		good &= !stacks[i].exhausted && make_columns(&stacks[i]);
+		collect(&first[i]);
+		good &= !first[i].exhausted && make_columns(&first[i]);
 	}
 	progress_done();
 	if (good)
-		good = write_file(path, stacks, count);
+		good = write_file(path, first, count);
 	else
 		complain_exhausted(options);
 	for (unsigned i = 0; i < count; i++) {
-		free(stacks[i].pieces.items);
-		free(stacks[i].nodes.items);
-		free(stacks[i].columns.items);
+		free(first[i].pieces.items);
+		free(first[i].nodes.items);
+		free(first[i].columns.items);
 	}
 	return good;
 }

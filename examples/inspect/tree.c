@@ -49,6 +49,8 @@ static void print_mapped(const struct span *span)
 
 static void print_span(const struct span *span)
 {
+	struct flag_text owned = text_owned(&span->alike);
+
 	printf("%s%016" PRIx64 "-%016" PRIx64 "%s %7s  %s%s%s", ink(INK_ADDRESS), span->first,
 	       span->last, ink(INK_PLAIN), text_amount(span->last - span->first + 1).s,
 	       ink(rights_ink(&span->alike)), text_rights(span->alike.prot).s, ink(INK_PLAIN));
@@ -58,6 +60,10 @@ static void print_span(const struct span *span)
 		printf("  %s", state_name(span->alike.state));
 	if (span->alike.state == SPAN_S2_ABSENT || span->alike.state == SPAN_S2_BAD)
 		printf(": gpa %" PRIx64, span->gpa);
+	if (span->alike.state == SPAN_TRACKED && span->layout == LAYOUT_CONTIGUOUS)
+		printf("  -> %" PRIx64, span->out);
+	if (owned.s[0])
+		printf(" %s%s", span->alike.note ? "" : " ", owned.s);
 	putchar('\n');
 }
 
@@ -95,6 +101,18 @@ static void put_mapped(json_t *object, const struct span *span)
 		json_put_hex(object, "out", span->out);
 }
 
+static void put_owned(json_t *object, const struct alike *alike)
+{
+	struct flag_text owned = text_owned(alike);
+
+	if (alike->note) {
+		json_put_number(object, "note", alike->note);
+		json_put_number(object, "generation", alike->generation);
+	} else if (owned.s[0]) {
+		json_put_text(object, "owned", owned.s);
+	}
+}
+
 void span_json(json_t *object, const struct span *span)
 {
 	json_put_hex(object, "first", span->first);
@@ -103,8 +121,11 @@ void span_json(json_t *object, const struct span *span)
 	json_put_text(object, "rights", text_rights(span->alike.prot).s);
 	if (span->alike.state == SPAN_MAPPED)
 		put_mapped(object, span);
+	if (span->alike.state == SPAN_TRACKED && span->layout != LAYOUT_SCATTERED)
+		json_put_hex(object, "out", span->out);
 	if (span->layout != LAYOUT_SCATTERED && span->gpa != span->out)
 		json_put_hex(object, "gpa", span->gpa);
+	put_owned(object, &span->alike);
 }
 
 static void json_span(const struct span *span, enum mmv_stage stage)
@@ -178,7 +199,7 @@ static bool list(const struct view *view, const struct options *options, enum mm
 
 static bool list_all(const struct view *view, const struct options *options)
 {
-	if (!list(view, options, MMV_STAGE_GUEST))
+	if (!view->physical && !list(view, options, MMV_STAGE_GUEST))
 		return false;
 	return !view->two_stage || list(view, options, MMV_STAGE_SECOND);
 }

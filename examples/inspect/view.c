@@ -258,6 +258,10 @@ bool view_start(struct view *view, const struct options *options, struct image *
 	view->cd = view->regs.cr0 & CR0_CD;
 	view->eptp = options->eptp.value;
 	view->table_writes = options->ncr3.given || view->eptp & MMV_EPTP_AD;
+	view->owned = false;
+	if (options->owned &&
+	    !owned_start(view, options, given_or(options->ept_cap, USUAL_EPT_CAP)))
+		return false;
 	view->nested = (struct mmv_nested){
 		.guest = { .mode = &view->mode, .gmem = view->gmem, .root.cr3 = cr3 },
 		.s2 = view->two_stage ? &view->s2 : NULL,

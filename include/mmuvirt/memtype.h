@@ -112,6 +112,69 @@ enum mmv_memtype mmv_memtype_ept(uint8_t ept, enum mmv_memtype pat, enum mmv_cac
 enum mmv_memtype mmv_memtype_npt(enum mmv_memtype guest, enum mmv_memtype nested,
 				 enum mmv_memtype mtrr, enum mmv_caching caching);
 
+/**
+ * What to put into EPT leaves
+ * ===========================
+ */
+
+/** What a range of guest-physical addresses leads to. */
+enum mmv_backing {
+	MMV_BACKING_RAM = 0,
+	MMV_BACKING_MMIO = 1, /**< a device of the host */
+};
+
+/** Whether devices that the guest drives snoop the caches. */
+enum mmv_dma {
+	MMV_DMA_COHERENT = 0, /**< they do, or there are none */
+	MMV_DMA_NONCOHERENT = 1,
+};
+
+/** All that the memory type of an EPT leaf depends on. */
+struct mmv_ept_policy {
+	/** The guest's; those of the processor, if the guest owns the machine. NULL: it has none,
+	 *  and its memory is WB. */
+	const struct mmv_mtrr *mtrr;
+	enum mmv_dma dma;
+	/** The guest's CR0.CD, where the processor's own stays 0. */
+	enum mmv_caching caching;
+};
+
+/** A block of one type: around an address, aligned to its size. */
+struct mmv_ept_block {
+	uint64_t last;	 /**< its last address */
+	uint8_t lg2;	 /**< its size */
+	uint8_t memtype; /**< leaf.memtype: enum mmv_memtype, and MMV_EPT_IPAT */
+	/** RESERVED or UNKNOWN: the MTRRs have no meaning here, and memtype is UC, which is safe
+	 * for whatever was meant. Else the type that memtype has. */
+	enum mmv_memtype mtrr;
+};
+
+/**
+ * The largest block around gpa that may have one leaf as far as its type goes: at most max_lg2
+ * (12..52), never below 12; max_lg2 for what the policy gives one type all through.
+ *
+ *     backing  dma          CR0.CD  type            IPAT
+ *     MMIO                          UC              0: the guest's PAT may say WC
+ *     RAM      coherent             WB              1: nothing that the guest says can matter
+ *     RAM      noncoherent  1       UC              1
+ *     RAM      noncoherent  0       MTRRs, of gpa   0: the guest's PAT has its say
+ *
+ * To map a range, gpa to hpa:
+ *
+ *     for (; gpa < end; gpa += size, hpa += size) {
+ *             block = mmv_ept_policy_block(&policy, MMV_BACKING_RAM, gpa, 52);
+ *             size = (block.last < end - 1 ? block.last + 1 : end) - gpa;
+ *             map = (struct mmv_map){ .gpa = gpa, .hpa = hpa, .size = size, .prot = MMV_PROT_RWX,
+ *                                     .memtype = block.memtype };
+ *             status = mmv_ept_map(&pt, &work, &map);
+ *     }
+ *
+ * A block that the MTRRs give no meaning is one of its own, so that it can be reported.
+ * Context: any.
+ */
+struct mmv_ept_block mmv_ept_policy_block(const struct mmv_ept_policy *policy,
+					  enum mmv_backing backing, uint64_t gpa, unsigned max_lg2);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,8 +7,15 @@
 #define MMUVIRT_MMUVIRT_H
 
 #include <mmuvirt/cache.h>
+#include <mmuvirt/ept.h>
+#include <mmuvirt/exits.h>
+#include <mmuvirt/flush.h>
 #include <mmuvirt/memtype.h>
 #include <mmuvirt/nested.h>
+#include <mmuvirt/npt.h>
+#include <mmuvirt/pae.h>
+#include <mmuvirt/pt.h>
+#include <mmuvirt/tools.h>
 #include <mmuvirt/types.h>
 #include <mmuvirt/x86.h>
 

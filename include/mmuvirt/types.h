@@ -59,16 +59,28 @@ typedef struct mmv_hpa {
 enum mmv_status {
 	/** Done. For a walk: look at `end`. */
 	MMV_OK = 0,
-	/** The guest changed an entry that the result stands on. Call again; nothing is lost. */
+	/** The budget of steps is used up. Call again with what is left. */
+	MMV_MORE = 1,
+	/** The pool has no page. Give it some; call again with what is left. */
+	MMV_NEED_TABLES = 2,
+	/** A flush has to be over first: do what the record says, settle, call again. */
+	MMV_NEED_FLUSH = 3,
+	/** Somebody changed an entry that the result stands on. Call again; nothing is lost. */
 	MMV_RETRY = 4,
 
 	/** The first value that is an error. */
 	MMV_ERR_FIRST = 16,
 
-	/** A window's first byte, size or host address is not a multiple of 8; or a word's address
-	 *  is not a multiple of its size, or that not 4 or 8 bytes. */
+	/** Nothing is mapped at the address. */
+	MMV_NOT_MAPPED = 17,
+	/** Something else is mapped at the address. */
+	MMV_EXISTS = 18,
+	/** The page may not be written: what is behind it, or the policy, forbids it. */
+	MMV_READ_ONLY = 19,
+
+	/** An address or a size is not a multiple of what the call's comment says. */
 	MMV_BAD_ALIGN = 32,
-	/** A window is empty, wraps round 2^64, or overlaps another. */
+	/** A range is empty, wraps round, overlaps another, or leaves what the object covers. */
 	MMV_BAD_RANGE = 33,
 	/** The access's flags name no access that this mode has: two kinds at once, a fetch from
 	 *  the shadow stack, a shadow-stack access with CR4.CET = 0, an unknown bit. */
@@ -76,9 +88,14 @@ enum mmv_status {
 	/** Registers or processor facts that no processor can hold together; a pointer that is
 	 *  missing; a mode that was not initialised. */
 	MMV_BAD_CONFIG = 35,
+	/** Rights, memory type or flags that the format cannot express as asked. */
+	MMV_BAD_PROT = 36,
 
 	/** A guest word outside all memory was needed, and the policy is MMV_UNREACHABLE_STOP. */
 	MMV_UNREACHABLE = 48,
+
+	/** A table of the host's own holds what the library never wrote. The engine is frozen. */
+	MMV_CORRUPT = 64,
 };
 
 /** The status's name, "MMV_OK" and so on; "?" for a value that is none. Context: any. */
@@ -197,6 +214,12 @@ MMV_MUST_CHECK enum mmv_status mmv_gmem_cas(const struct mmv_gmem *gmem, mmv_gpa
 #define MMV_LEAF_PAGING_WRITE 0x40u /**< bit 58: the guest's walks may set flags here */
 #define MMV_LEAF_SUP_SHSTK 0x100u   /**< bit 60: supervisor shadow-stack page */
 #define MMV_LEAF_SUPPRESS_VE 0x800u /**< bit 63: a violation here is never a #VE */
+/* Leaves of the host's own tables only; see pt.h. */
+#define MMV_LEAF_HOST_WRITABLE 0x10000u /**< what is behind the page may be written */
+#define MMV_LEAF_MMU_WRITABLE 0x20000u	/**< the write right may be given back unasked */
+#define MMV_LEAF_TRACKED 0x40000u	/**< rights are put aside until the next access */
+#define MMV_LEAF_SW0 0x800000u		/**< the caller's own */
+#define MMV_LEAF_SW1 0x4000000u		/**< the caller's own */
 
 /** What a leaf means, whatever its format. 16 bytes: two registers. */
 struct mmv_leaf {
@@ -213,7 +236,10 @@ enum mmv_kind {
 	MMV_KIND_EMPTY, /**< not present */
 	MMV_KIND_TABLE, /**< leads to the next table */
 	MMV_KIND_LEAF,	/**< maps a page */
-	MMV_KIND_BAD,	/**< present, with a reserved bit set */
+	MMV_KIND_BAD,	/**< present, with a reserved bit set; or what the library never wrote */
+	/* In the host's own tables only. */
+	MMV_KIND_NOTE,	 /**< not present; a word of the hypervisor's */
+	MMV_KIND_FROZEN, /**< not present for the time of a change in two steps */
 };
 
 /**

@@ -63,7 +63,9 @@ def leftover_symbols(objects, limits):
 def targets(tree, objects, limits):
     build, faults, read = limits["build"], [], []
     for target in build["targets"]:
-        outputs = {source: objects.scratch / target / (source.replace("/", "_") + ".o") for source in tree.sources()}
+        left_out = build.get("wide_only", []) if target in build.get("narrow_targets", []) else []
+        outputs = {source: objects.scratch / target / (source.replace("/", "_") + ".o")
+                   for source in tree.sources() if source not in left_out}
         options = [*build["flags"][:2], "-Werror", "-O2", "-fno-pic", f"--target={target}"]
         failed = objects.compile_all([("clang", options, source, output) for source, output in outputs.items()])
         symbols = None if failed else leftover_symbols(outputs.values(), limits)

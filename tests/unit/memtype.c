@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <mmuvirt/memtype.h>
+#include <mmuvirt/nested.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -468,6 +469,186 @@ static void names(void **state)
 	assert_string_equal(mmv_memtype_name((enum mmv_memtype)255), "?");
 }
 
+/*
+ * What is put into EPT leaves
+ */
+
+/* The policy for one page, from the type that the MTRRs give it. */
+static uint8_t twin_leaf(const struct mmv_ept_policy *policy, enum mmv_backing backing,
+			 enum mmv_memtype mtrr)
+{
+	const uint8_t ignore_pat = MMV_EPT_IPAT;
+
+	if (backing == MMV_BACKING_MMIO)
+		return UC;
+	if (policy->dma == MMV_DMA_COHERENT)
+		return WB | ignore_pat;
+	if (policy->caching == MMV_CACHING_OFF)
+		return UC | ignore_pat;
+	if (policy->mtrr == NULL)
+		return WB;
+	return mtrr == UNKNOWN || mtrr == RESERVED ? UC : (uint8_t)mtrr;
+}
+
+static bool mtrrs_decide(const struct mmv_ept_policy *policy, enum mmv_backing backing)
+{
+	return backing == MMV_BACKING_RAM && policy->dma == MMV_DMA_NONCOHERENT &&
+	       policy->caching == MMV_CACHING_ON && policy->mtrr != NULL;
+}
+
+/* Maps the first 4 MiB as memtype.h says, page by page into an array. The number of blocks. */
+static unsigned map_all(const struct mmv_ept_policy *policy, enum mmv_backing backing,
+			unsigned max_lg2, uint8_t types[1024])
+{
+	uint64_t gpa = 0, end = 4 * MIB, size;
+	unsigned blocks = 0;
+
+	for (; gpa < end; gpa += size, blocks++) {
+		struct mmv_ept_block block = mmv_ept_policy_block(policy, backing, gpa, max_lg2);
+
+		size = (block.last < end - 1 ? block.last + 1 : end) - gpa;
+		memset(types + gpa / 0x1000, block.memtype, size / 0x1000);
+	}
+	return blocks;
+}
+
+/* Blocks as large as can be are as few as can be. */
+static unsigned twin_blocks(const struct mmv_mtrr *mtrr, unsigned max_lg2)
+{
+	unsigned blocks = 0;
+
+	for (uint64_t gpa = 0; gpa < 4 * MIB; blocks++) {
+		uint64_t size = MMV_BIT(twin_block(mtrr, gpa, max_lg2, 12));
+
+		gpa = (gpa | (size - 1)) + 1;
+	}
+	return blocks;
+}
+
+static void check_policy(const struct mmv_ept_policy *policy, const struct mmv_mtrr *mtrr,
+			 enum mmv_backing backing, unsigned max_lg2)
+{
+	uint8_t types[1024];
+	unsigned blocks = map_all(policy, backing, max_lg2, types);
+
+	for (uint64_t page = 0; page < 1024; page++) {
+		enum mmv_memtype type = twin_type(mtrr, page << 12);
+
+		assert_int_equal(types[page], twin_leaf(policy, backing, type));
+		/* No type that EPT refuses. */
+		assert_true((types[page] & 7) != 2 && (types[page] & 7) != 3 &&
+			    (types[page] & 7) != 7 && (types[page] & ~0xf) == 0);
+	}
+	if (mtrrs_decide(policy, backing))
+		assert_int_equal(blocks, twin_blocks(mtrr, max_lg2));
+	else
+		assert_int_equal(blocks, 1u << (max_lg2 < 22 ? 22 - max_lg2 : 0));
+}
+
+/* One block: its size, and what it says of itself. */
+static void check_block(const struct mmv_ept_policy *policy, enum mmv_backing backing, uint64_t gpa,
+			unsigned max_lg2)
+{
+	struct mmv_ept_block block = mmv_ept_policy_block(policy, backing, gpa, max_lg2);
+	unsigned lg2 = max_lg2;
+
+	if (mtrrs_decide(policy, backing)) {
+		lg2 = twin_block(policy->mtrr, gpa, max_lg2, 12);
+		assert_true(same_type(policy->mtrr, gpa, block.mtrr));
+	} else {
+		assert_int_equal(block.mtrr, block.memtype & 7);
+	}
+	assert_int_equal(block.lg2, lg2);
+	assert_int_equal(block.last, gpa / MMV_BIT(lg2) * MMV_BIT(lg2) + (MMV_BIT(lg2) - 1));
+	assert_int_equal(block.memtype, twin_leaf(policy, backing, block.mtrr));
+}
+
+static void policies_page_by_page(void **state)
+{
+	uint64_t seed = 4;
+
+	(void)state;
+	for (unsigned round = 0; round < 150; round++) {
+		struct mmv_mtrr_range ranges[6];
+		struct mmv_mtrr mtrr = { .ranges = ranges, .range_count = 6, .maxphyaddr = 40 };
+		struct mmv_ept_policy policy = {
+			.mtrr = round % 16 == 15 ? NULL : &mtrr,
+			.dma = dice(&seed) % 4 != 0 ? MMV_DMA_NONCOHERENT : MMV_DMA_COHERENT,
+			.caching = dice(&seed) % 4 != 0 ? MMV_CACHING_ON : MMV_CACHING_OFF,
+		};
+		enum mmv_backing backing =
+			dice(&seed) % 8 != 0 ? MMV_BACKING_RAM : MMV_BACKING_MMIO;
+		unsigned max_lg2 = 12 + (unsigned)(dice(&seed) % 11);
+
+		mtrr.def_type = dice(&seed) % 8 | MTRR_ON | (round % 2 != 0 ? FIXED_ON : 0);
+		fill_fixed(&mtrr, &seed);
+		for (unsigned i = 0; i < COUNT(ranges); i++)
+			ranges[i] = random_range(&seed, 12, 22, mtrr.maxphyaddr);
+		check_policy(&policy, &mtrr, backing, max_lg2);
+		for (unsigned i = 0; i < 20; i++)
+			check_block(&policy, backing, dice(&seed) % (4 * MIB), max_lg2);
+	}
+}
+
+static void policy_rows(void **state)
+{
+	static const struct {
+		const char *what;
+		enum mmv_backing backing;
+		enum mmv_dma dma;
+		enum mmv_caching caching;
+		uint64_t gpa;
+		uint8_t memtype, lg2;
+		enum mmv_memtype mtrr;
+	} rows[] = {
+		{ "memory, no devices", MMV_BACKING_RAM, MMV_DMA_COHERENT, MMV_CACHING_ON, 0, 0xe,
+		  30, WB },
+		{ "a cache that is off does not matter to it", MMV_BACKING_RAM, MMV_DMA_COHERENT,
+		  MMV_CACHING_OFF, 0, 0xe, 30, WB },
+		{ "a device", MMV_BACKING_MMIO, MMV_DMA_COHERENT, MMV_CACHING_ON, 0, 0x0, 30, UC },
+		{ "a device of a guest with devices", MMV_BACKING_MMIO, MMV_DMA_NONCOHERENT,
+		  MMV_CACHING_OFF, 0, 0x0, 30, UC },
+		{ "the guest's type", MMV_BACKING_RAM, MMV_DMA_NONCOHERENT, MMV_CACHING_ON,
+		  0x200000, 0x6, 21, WB },
+		{ "write-combining", MMV_BACKING_RAM, MMV_DMA_NONCOHERENT, MMV_CACHING_ON, 0x400000,
+		  0x1, 21, WC },
+		{ "the cache is off", MMV_BACKING_RAM, MMV_DMA_NONCOHERENT, MMV_CACHING_OFF,
+		  0x200000, 0x8, 30, UC },
+		{ "WC over WP: undefined, so UC", MMV_BACKING_RAM, MMV_DMA_NONCOHERENT,
+		  MMV_CACHING_ON, 0x600000, 0x0, 21, UNKNOWN },
+		{ "an encoding that is reserved, so UC", MMV_BACKING_RAM, MMV_DMA_NONCOHERENT,
+		  MMV_CACHING_ON, 0x800000, 0x0, 21, RESERVED },
+		{ "the default", MMV_BACKING_RAM, MMV_DMA_NONCOHERENT, MMV_CACHING_ON, 0x80000000,
+		  0x4, 30, WT },
+	};
+	static const struct mmv_mtrr_range ranges[] = {
+		{ 0x200006, 0xfffe00800 }, { 0x400001, 0xfffe00800 }, { 0x600001, 0xfffe00800 },
+		{ 0x600005, 0xfffe00800 }, { 0x800002, 0xfffe00800 },
+	};
+	static const struct mmv_mtrr mtrr = { .def_type = MTRR_ON | 4,
+					      .ranges = ranges,
+					      .range_count = COUNT(ranges),
+					      .maxphyaddr = 36 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct mmv_ept_policy policy = { &mtrr, rows[i].dma, rows[i].caching };
+		struct mmv_ept_block block =
+			mmv_ept_policy_block(&policy, rows[i].backing, rows[i].gpa | 0x1abc, 30);
+
+		print_message("%s\n", rows[i].what);
+		assert_int_equal(block.memtype, rows[i].memtype);
+		assert_int_equal(block.lg2, rows[i].lg2);
+		assert_int_equal(block.mtrr, rows[i].mtrr);
+		assert_int_equal(block.last, rows[i].gpa | (MMV_BIT(rows[i].lg2) - 1));
+		/* All that a guest without MTRRs has is write-back. */
+		policy.mtrr = NULL;
+		block = mmv_ept_policy_block(&policy, rows[i].backing, rows[i].gpa, 0);
+		assert_int_equal(block.memtype, twin_leaf(&policy, rows[i].backing, UNKNOWN));
+		assert_int_equal(block.lg2, 12);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,6 +661,8 @@ int main(void)
 		cmocka_unit_test(native),
 		cmocka_unit_test(under_ept),
 		cmocka_unit_test(under_nested_paging),
+		cmocka_unit_test(policies_page_by_page),
+		cmocka_unit_test(policy_rows),
 		cmocka_unit_test(names),
 	};
 

@@ -704,12 +704,20 @@ static void names(void **state)
 		const char *name;
 	} statuses[] = {
 		{ MMV_OK, "MMV_OK" },
+		{ MMV_MORE, "MMV_MORE" },
+		{ MMV_NEED_TABLES, "MMV_NEED_TABLES" },
+		{ MMV_NEED_FLUSH, "MMV_NEED_FLUSH" },
 		{ MMV_RETRY, "MMV_RETRY" },
+		{ MMV_NOT_MAPPED, "MMV_NOT_MAPPED" },
+		{ MMV_EXISTS, "MMV_EXISTS" },
+		{ MMV_READ_ONLY, "MMV_READ_ONLY" },
 		{ MMV_BAD_ALIGN, "MMV_BAD_ALIGN" },
 		{ MMV_BAD_RANGE, "MMV_BAD_RANGE" },
 		{ MMV_BAD_ACCESS, "MMV_BAD_ACCESS" },
 		{ MMV_BAD_CONFIG, "MMV_BAD_CONFIG" },
+		{ MMV_BAD_PROT, "MMV_BAD_PROT" },
 		{ MMV_UNREACHABLE, "MMV_UNREACHABLE" },
+		{ MMV_CORRUPT, "MMV_CORRUPT" },
 	};
 	unsigned known = 0;
 

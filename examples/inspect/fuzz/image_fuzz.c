@@ -27,7 +27,17 @@ enum {
 	AT_FILE = 32,
 };
 
-enum { FLAG_EPTP = 1, FLAG_NCR3 = 2, FLAG_CR3 = 4, FLAG_CR4 = 8, FLAG_JSON = 16, FLAG_AD = 32 };
+enum {
+	FLAG_EPTP = 1,
+	FLAG_NCR3 = 2,
+	FLAG_CR3 = 4,
+	FLAG_CR4 = 8,
+	FLAG_JSON = 16,
+	FLAG_AD = 32,
+	FLAG_GPA = 64,
+	FLAG_OWNED = 128,
+	FLAG_STAGE = FLAG_EPTP | FLAG_NCR3
+};
 
 static struct number number_if(int given, uint64_t value)
 {
@@ -58,6 +68,8 @@ static struct options make_options(const uint8_t *data)
 		.ept_controls = data[AT_CONTROLS] % 16u & ~MMV_EPT_PML,
 		.npt_controls = data[AT_CONTROLS] / 16 % 2,
 		.mtrr = MMV_MEMTYPE_WB,
+		.gpa = flags & FLAG_STAGE && flags & FLAG_GPA,
+		.owned = flags & FLAG_STAGE && flags & FLAG_OWNED,
 		.access = data[AT_ACCESS] % 3,
 		.access_flags = data[AT_ACCESS] / 4u * MMV_ACCESS_SHSTK % 64,
 		.json = flags & FLAG_JSON ? 1 : 0,

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* All verbs of a host-owned table. Before this file stands a format that fmt/host.h describes. */
+#include "host.h"
+
+#include "call.h"
+#include "fill_host.h"
+#include "init.h"
+#include "entry.h"
+#include "lookup.h"
+#include "done.h"
+#include "map.h"
+#include "split.h"
+#include "lazy.h"
+#include "edit_leaf.h"
+#include "edit.h"
+#include "harvest.h"
+#include "unmap.h"
+#include "sweep.h"
+#include "fix.h"
+#include "check.h"

@@ -26,12 +26,19 @@ def run(*command):
     return done
 
 
-def instructions(bench, name, function, units):
-    """Of one unit: all that runs between entry and return of the public function."""
+def collected(bench, name, function, units):
+    """All that runs between entry and return of the public function, set-up included."""
     done = run("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
                "--collect-atstart=no", f"--toggle-collect={function}",
-               bench, "count", name, units)
-    return round(int(re.search(r"Collected : (\d+)", done.stderr).group(1)) / int(units), 1)
+               bench, "count", name, str(units))
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def instructions(bench, name, function, units):
+    """Of one unit. Set-up is in both counts and cancels out."""
+    units = int(units)
+    more = collected(bench, name, function, 2 * units) - collected(bench, name, function, units)
+    return round(more / units, 1)
 
 
 def budgets():

@@ -68,10 +68,11 @@ void tables_open(const struct tables_bench *bench);
 void tables_renew(void);
 void baseline_renew(void);
 void sink_clear(void);
-bool sink_is_marked(void);
+/* Every page from 0 on. */
+bool sink_is_marked(uint64_t bytes);
 /* Of the per-page engine, which has bits of its own. */
 void baseline_clear(void);
-bool baseline_is_marked(void);
+bool baseline_is_marked(uint64_t bytes);
 
 /* The verbs of the library, on identity mappings. All must succeed. */
 struct span {

@@ -144,7 +144,7 @@ static void host_anew_dirty(void)
 static void host_harvest_dirty(void)
 {
 	host_harvest(GIB);
-	must(host.work.flush.kinds == MMV_FLUSH_LEAF && sink_is_marked());
+	must(host.work.flush.kinds == MMV_FLUSH_LEAF && sink_is_marked(GIB));
 }
 
 /* A table is still in the cache when its flags are cleared. */
@@ -165,7 +165,7 @@ static void baseline_anew_dirty(void)
 static void baseline_harvest_dirty(void)
 {
 	baseline_harvest_gib();
-	must(baseline_is_marked());
+	must(baseline_is_marked(GIB));
 }
 
 const struct tables_bench tables_track[] = {

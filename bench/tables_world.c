@@ -75,12 +75,11 @@ void tables_open(const struct tables_bench *bench)
 		bench->open();
 }
 
-/* Every page of the first GiB. */
-static bool is_marked(const uint64_t *bits)
+static bool is_marked(const uint64_t *bits, uint64_t bytes)
 {
 	uint64_t all = ~UINT64_C(0);
 
-	for (size_t i = 0; i < GIB / PAGE / 64; i++)
+	for (size_t i = 0; i < bytes / PAGE / 64; i++)
 		all &= bits[i];
 	return !~all;
 }
@@ -91,9 +90,9 @@ void sink_clear(void)
 	host.work.sink = &sink;
 }
 
-bool sink_is_marked(void)
+bool sink_is_marked(uint64_t bytes)
 {
-	return is_marked(sink_bits);
+	return is_marked(sink_bits, bytes);
 }
 
 void baseline_clear(void)
@@ -101,9 +100,9 @@ void baseline_clear(void)
 	memset(baseline_bits, 0, sizeof(baseline_bits));
 }
 
-bool baseline_is_marked(void)
+bool baseline_is_marked(uint64_t bytes)
 {
-	return is_marked(baseline_bits);
+	return is_marked(baseline_bits, bytes);
 }
 
 void host_map(const struct span *span)

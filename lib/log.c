@@ -82,7 +82,7 @@ bool mmv_log_get(const struct mmv_log *log, uint64_t number, struct mmv_log_op *
 		return false;
 	for (unsigned i = 0; i < LOG_WORDS; i++)
 		to[i] = __atomic_load_n(&from[i], __ATOMIC_ACQUIRE);
-	return op->number == number && __atomic_load_n(from, __ATOMIC_RELAXED) == number;
+	return __atomic_load_n(from, __ATOMIC_RELAXED) == number;
 }
 
 uint64_t mmv_log_lost(const struct mmv_log *log)

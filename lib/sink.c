@@ -38,8 +38,14 @@ static uint64_t add_to(const struct mmv_sink_range *range, unsigned page_lg2, ui
 {
 	/* Wraps where the range begins behind gpa: then its first page is some bit of the word. */
 	uint64_t page = (gpa >> page_lg2) - (range->first >> page_lg2);
-	uint64_t in = within(dirty, page, range->pages);
+	uint64_t in;
 
+	/* A whole word: what harvest and flush_done mostly come with. */
+	if (page % WORD == 0 && page < range->pages && range->pages - page >= WORD) {
+		bits_or(&range->bits[page / WORD], dirty);
+		return dirty;
+	}
+	in = within(dirty, page, range->pages);
 	if (in && page < range->pages)
 		set_bits(range->bits, page, in);
 	else if (in)

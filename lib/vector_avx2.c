@@ -10,12 +10,12 @@ void mmv_vector_fill(entry_t *entry, unsigned count, uint64_t raw, uint64_t step
 {
 	unsigned wide = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 0 : count & ~(LANES - 1u);
 	lanes_t lanes = { raw, raw + step, raw + 2 * step, raw + 3 * step };
-	unsigned i = 0;
+	entry_t *end = entry + count;
 
-	for (; i < wide; i += LANES, lanes += LANES * step)
-		*(lanes_t *)(entry + i) = lanes;
-	for (; i < count; i++)
-		entry_fill(&entry[i], raw + i * step);
+	for (entry_t *stop = entry + wide; entry < stop; entry += LANES, lanes += LANES * step)
+		*(lanes_t *)entry = lanes;
+	for (raw += wide * step; entry < end; entry++, raw += step)
+		entry_fill(entry, raw);
 }
 
 uint64_t mmv_vector_having(const entry_t *entry, uint64_t bits)

@@ -17,28 +17,29 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 SPDX = "SPDX-License-Identifier: BSD-2-Clause"
-TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[A-Za-z_]\w*|\d[\w.]*|->|##|\n|[ \t]+|.',
-                   re.S)
+TOKEN = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+                   r'|[A-Za-z_]\w*|\d[\w.]*|->|##|\n|[ \t]+|.', re.S)
 INCLUDE = re.compile(r'^#[ \t]*include[ \t]*(?:<([^>]+)>|"([^"]+)")[^\n]*\n', re.M)
 GUARD = re.compile(r"^#ifndef (\w+)\n#define \1\n(.*)^#endif[^\n]*\n?\Z", re.M | re.S)
 NAMING = re.compile(r"^#define MMV_FN\(name\) (\w+)##name\n", re.M)
 WORD = re.compile(r"[A-Za-z_]")
 TAGGED = ("struct", "union", "enum")
 
-# What a source of vector code stands between, that elsewhere is compiled with flags of its own.
+# What a source of vector code stands between, which elsewhere is compiled with a flag of its own. Its functions are
+# called only where the caller's configuration says that vector registers may be touched.
 VECTOR = re.compile(r"_(avx2)$")
 VECTOR_BEGIN = """\
-#if defined(__clang__)
+#if defined(__x86_64__) && defined(__clang__)
 #pragma clang attribute push(__attribute__((target("{0}"))), apply_to = function)
-#elif defined(__GNUC__)
+#elif defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC push_options
 #pragma GCC target("{0}")
 #endif
 """
 VECTOR_END = """\
-#if defined(__clang__)
+#if defined(__x86_64__) && defined(__clang__)
 #pragma clang attribute pop
-#elif defined(__GNUC__)
+#elif defined(__x86_64__) && defined(__GNUC__)
 #pragma GCC pop_options
 #endif
 """
@@ -247,11 +248,15 @@ def without_comments(text):
 class Unit:
     """One source with what it includes."""
     def __init__(self, library, path):
-        naming = NAMING.search(library.files[path].text)
+        self.files = library.files
+        naming = NAMING.search(self.files[path].text)
         self.name = re.sub(r"\W", "_", path.removeprefix("lib/").removesuffix(".c"))
         self.naming = naming.group(1) if naming else None
         self.names = library.names_of(path)
         self.included = set()
+
+    def wants(self, header):
+        return header not in self.included or not self.files[header].guarded
 
     def written_out(self, text):
         """The text as it is in this instance."""
@@ -295,7 +300,7 @@ class Writer:
             before, at = file.text[at:match.start()], match.end()
             if self.piece(path, title, before, unit):
                 title = f"{path}, continued"
-            if header in self.library.instances and not (header in unit.included and self.library.files[header].guarded):
+            if header in self.library.instances and unit.wants(header):
                 unit.included.add(header)
                 self.inline(header, unit)
         self.piece(path, title, file.text[at:], unit)
@@ -336,8 +341,9 @@ def header_order(public):
 def make_header(library):
     standard = sorted({name for file in [*library.public.values(), *library.files.values()] for name, _ in file.includes
                        if name and not name.startswith("mmuvirt/")})
-    out = [preamble(library, [f"libmmuvirt {version_of(library)}, all of its public headers. Made by `./dev dropin`",
-                              "from the library's sources; mmuvirt.c belongs to it. Change the sources, not this."]),
+    out = [preamble(library, [
+               f"libmmuvirt {version_of(library)}, all of its public headers. Made by `./dev dropin`; mmuvirt.c",
+               "belongs to it. Change the library's headers, not this."]),
            "#ifndef MMUVIRT_DROPIN_H\n#define MMUVIRT_DROPIN_H\n\n",
            *(f"#include <{name}>\n" for name in standard)]
     for name in header_order(library.public):
@@ -350,11 +356,13 @@ def make_header(library):
 def make_source(library):
     writer = Writer(library)
     writer.out += [
-        preamble(library, [f"libmmuvirt {version_of(library)}, all of its sources. Made by `./dev dropin`; mmuvirt.h",
-                           "belongs to it. Change the sources, not this.", "",
-                           "Add it to your build; it needs C11 and no flag of its own. Of the C library it calls memcpy,",
-                           "memset, memmove and memcmp at most. Formats and algorithms are here once for each instance,",
-                           "with the instance's name in front of theirs; copies after the first have no comments."]),
+        preamble(library, [
+            f"libmmuvirt {version_of(library)}, all of its sources. Made by `./dev dropin`; mmuvirt.h belongs to it.",
+            "Change the library's sources, not this.", "",
+            "Add it to your build; it needs C11 and no flag of its own. Of the C library it calls memcpy, memset,",
+            "memmove and memcmp at most. Functions with wide registers are marked for them, and run only where",
+            "struct mmv_pt_config says MMV_VECTOR_AVX2. Formats and algorithms are here once for each instance, with",
+            "the instance's name in front of theirs; copies after the first have no comments."]),
         '#include "mmuvirt.h"\n\n',
         "/* An instance need not use all that a format offers. */\n",
         "#if defined(__clang__)\n#pragma clang diagnostic push\n",

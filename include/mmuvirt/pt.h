@@ -266,7 +266,8 @@ struct mmv_pt_config {
 	uint32_t gpa_bits;   /**< 32..52: input addresses are below 1 << gpa_bits, and in reach */
 	uint64_t empty;	     /**< an EMPTY entry: 0; EPT: or bit 63 (suppress #VE) */
 	/** ORed into every entry that names an address, leaf or table, and the root: C-bit, key id.
-	 *  Address bits only; what is left of them is what addresses may use. */
+	 *  Address bits only, and none that a leaf of the largest size has no place for; what is left
+	 *  of them is what addresses may use. */
 	uint64_t fixed;
 	enum mmv_vector vector;
 };
@@ -285,6 +286,7 @@ struct mmv_pt {
 	enum mmv_pt_format format;
 	uint32_t frozen;	   /**< atomic; not 0: MMV_CORRUPT was met */
 	uint64_t root;		   /**< physical address of the highest table; ~0: destroyed */
+	uint64_t link;		   /**< what a table entry has besides the address */
 	uint64_t oa_mask;	   /**< address bits that leaves and table entries may use */
 	uint64_t gpa_end;	   /**< input addresses are below */
 	uint64_t ticket;	   /**< atomic: debts that were ever opened */

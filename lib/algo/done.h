@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Detached tables come home. Nobody can reach them any more. */
 
+/* Of a table that will be read soon: so many bytes, of lines of so many. */
+enum { AHEAD = 512, LINE = 64 };
+
 static inline unsigned table_level(const struct mmv_pt *pt, uint32_t middle)
 {
 	return middle ? (unsigned)__builtin_ctz(middle) / FMT_INDEX_BITS : pt->config.levels - 1;
@@ -15,10 +18,15 @@ static inline uint64_t table_gpa(uint32_t middle, unsigned level)
 /* Bit i: entry i, of at most 64, has all of the bits. Where somebody may write, a hint. */
 static inline uint64_t having(const struct mmv_pt *pt, const entry_t *entry, uint64_t bits)
 {
-	uint64_t found = 0;
+	uint64_t found = 0, any = 0;
 
 	if (ENTRIES >= BLOCK && pt->config.vector == MMV_VECTOR_AVX2)
 		return mmv_vector_having(entry, bits);
+	/* Mostly none has them: that is seen from all together. */
+	for (unsigned i = 0; i < BLOCK && i < ENTRIES; i++)
+		any |= entry_load(&entry[i]);
+	if ((any & bits) != bits)
+		return 0;
 	for (unsigned i = 0; i < BLOCK && i < ENTRIES; i++)
 		found |= (uint64_t)((entry_load(&entry[i]) & bits) == bits) << i;
 	return found;
@@ -68,6 +76,15 @@ static inline enum mmv_status release_children(struct mmv_pt *pt, struct mmv_wor
 	return MMV_OK;
 }
 
+/* The next table of the chain comes from far: its first lines now, and the rest follows in a row. */
+static inline void fetch_ahead(const struct mmv_pt *pt, uint32_t page)
+{
+	const unsigned char *table = (const unsigned char *)table_of(pt, page);
+
+	for (unsigned i = 0; i < AHEAD; i += LINE)
+		__builtin_prefetch(table + i);
+}
+
 /* The first table of the chain. */
 static inline enum mmv_status bring_home(struct mmv_pt *pt, struct mmv_work *work,
 					 struct mmv_flush *chain)
@@ -83,6 +100,8 @@ static inline enum mmv_status bring_home(struct mmv_pt *pt, struct mmv_work *wor
 	};
 	enum mmv_status status = MMV_OK;
 
+	if (work->sink && chain->detached)
+		fetch_ahead(pt, chain->detached);
 	if (level)
 		status = release_children(pt, work, chain, &spot);
 	else if (work->sink)

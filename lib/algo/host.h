@@ -77,36 +77,49 @@ static inline enum mmv_status go_down(const struct mmv_pt *pt, uint64_t gpa, str
 	return look(pt, spot);
 }
 
+/* gpa, so that the index in the table of that level is in the highest bits. */
+static inline uint64_t path_of(unsigned level, uint64_t gpa)
+{
+	return gpa << (64 - shift_of(level + 1));
+}
+
+/* The distance of the entry in its table; the path is that of the next table then. */
+static inline uint64_t turn(uint64_t *path)
+{
+	uint64_t index = *path >> (64 - FMT_INDEX_BITS);
+
+	*path <<= FMT_INDEX_BITS;
+	return index * sizeof(entry_t);
+}
+
 /*
- * As far down as entries are plain and tables in the first window, but not below level `stop`.
- * False: the highest table is not there.
+ * As far down as entries are as link_to makes them, and tables in the first window, but not below level
+ * `stop`. False: the highest table is not there. One subtraction takes off an entry all that is the same
+ * for all; what is left is the distance in the window, or the entry is another. Between two loads there
+ * is one addition.
  */
 static inline bool fall(const struct mmv_pt *pt, uint64_t gpa, unsigned stop, struct spot *spot)
 {
 	const struct mmv_table_mem *mem = pt->mem;
-	const uint64_t hpa = mem->first_hpa, size = mem->first_size, oa_mask = pt->oa_mask;
-	const uintptr_t distance = (uintptr_t)mem->first_va - (uintptr_t)hpa;
-	unsigned level = pt->config.levels - 1, shift = shift_of(level);
-	uint64_t table = pt->root;
+	const uint64_t first = mem->first_hpa + pt->link, size = mem->first_size;
+	const uint64_t distance = (uintptr_t)mem->first_va - first;
+	unsigned level = pt->config.levels - 1;
+	uint64_t path = path_of(level, gpa), raw = pt->root + pt->link;
 	entry_t *entry;
-	uint64_t raw;
 
-	if (unlikely(table - hpa >= size))
+	if (unlikely(raw - first >= size))
 		return false;
-	for (;; level--, shift -= FMT_INDEX_BITS) {
-		/* In this order, only one addition is between two loads. */
-		uintptr_t place = distance + (uintptr_t)(gpa >> shift & (ENTRIES - 1)) * 8;
-
-		entry = (entry_t *)((uintptr_t)table + place);
+	for (;; level--) {
+		entry = (entry_t *)(uintptr_t)(raw + (distance + turn(&path)));
 		raw = entry_load(entry);
-		table = raw & oa_mask;
-		if (level == stop || !fmt_plain(level, raw) || unlikely(table - hpa >= size))
+		if (level == stop || unlikely(raw - first >= size) ||
+		    unlikely((raw - first) & (span_of(0) - 1)))
 			break;
 	}
 	*spot = (struct spot){
 		.entry = entry,
 		.raw = raw,
-		.gpa = gpa >> shift << shift,
+		.gpa = base_of(level, gpa),
 		.level = level,
 		.kind = fmt_kind(pt, level, raw),
 		.writable = true,

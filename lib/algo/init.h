@@ -25,7 +25,7 @@ static inline bool names_memory(const struct mmv_pt *pt, const struct mmv_table_
 static inline enum mmv_status judge_config(struct mmv_pt *pt, const struct mmv_table_mem *mem)
 {
 	const struct mmv_pt_config *config = &pt->config;
-	uint64_t address;
+	uint64_t address, largest;
 
 	if (config->levels < FMT_LEVELS_MIN || config->levels > FMT_LEVELS_MAX)
 		return MMV_BAD_CONFIG;
@@ -36,9 +36,11 @@ static inline enum mmv_status judge_config(struct mmv_pt *pt, const struct mmv_t
 		return MMV_BAD_CONFIG;
 	if (leaf_levels(pt) >> FMT_FIXED_LEVEL || leaf_levels(pt) >> config->levels)
 		return MMV_BAD_CONFIG;
+	largest = span_of(31 - (unsigned)__builtin_clz(leaf_levels(pt)));
 	address = MMV_BITS(config->maxphyaddr - 1, FMT_PAGE_LG2);
 	pt->oa_mask = address & ~config->fixed;
-	if (config->fixed & ~address || mem->page_lg2 != FMT_PAGE_LG2 || !names_memory(pt, mem))
+	if (config->fixed & (~address | (largest - 1)) || mem->page_lg2 != FMT_PAGE_LG2 ||
+	    !names_memory(pt, mem))
 		return MMV_BAD_CONFIG;
 	return fmt_init(pt);
 }
@@ -71,6 +73,7 @@ enum mmv_status MMV_FN(init)(struct mmv_pt *pt, struct mmv_work *work,
 		return MMV_BAD_CONFIG;
 	if (work->pool.count < 1 + FMT_FIXED_ENTRIES)
 		return MMV_NEED_TABLES;
+	new.link = fmt_make_table(&new, 0, 0);
 	new.root = page_hpa(mem, work->pool.first);
 	if (FMT_FIXED_ENTRIES > 0 && new.root >> 32)
 		return MMV_BAD_CONFIG;

@@ -31,45 +31,47 @@ static inline void open_lazy(struct call *call)
 	open_debt(call, MMV_DEBT_LAZY);
 }
 
-/* A level-1 TABLE entry. */
-static inline enum mmv_status protect_table(struct call *call, struct spot *spot, struct owed *owed)
+/* Level-1 TABLE entries in a row, at most so many, that have W. How many. */
+static inline unsigned clear_w_above(struct call *call, const struct spot *first, unsigned most)
 {
-	if (spot->raw & fmt_claim(spot->level))
-		return MMV_RETRY;
-	if (!(spot->raw & fmt_w(spot->level))) {
-		call->work->stats.already_done++;
-		return MMV_OK;
+	const uint64_t w = fmt_w(1), claim = fmt_claim(1);
+	entry_t *entry = first->entry;
+	unsigned count = 0;
+
+	for (; count < most; count++) {
+		uint64_t raw = entry_load(&entry[count]);
+
+		if (fmt_kind(call->pt, 1, raw) != MMV_KIND_TABLE || (raw & (w | claim)) != w)
+			break;
+		if (!count)
+			open_lazy(call);
+		entry_and(&entry[count], ~w);
 	}
-	open_lazy(call);
-	entry_and(spot->entry, ~fmt_w(spot->level));
-	owe_entry(owed, MMV_FLUSH_LEAF | MMV_FLUSH_WALK, spot);
-	owed->levels |= 1;
-	return MMV_OK;
+	return count;
 }
 
-/* Level-1 TABLE entries in a row, at most so many, and one at least. *count: how many. */
+/* The level-1 TABLE entry at the spot, and those that follow, at most so many. *count: how many. */
 static __attribute__((noinline)) enum mmv_status
 protect_tables(struct call *call, const struct spot *first, unsigned most, unsigned *count)
 {
-	struct spot spot = *first;
-	struct owed owed = { 0 };
-	enum mmv_status status = MMV_OK;
-	unsigned done = 0;
+	struct owed owed = {
+		.first = first->gpa,
+		.kinds = MMV_FLUSH_LEAF | MMV_FLUSH_WALK,
+		.levels = 3,
+	};
 
-	while (spot.kind == MMV_KIND_TABLE) {
-		status = protect_table(call, &spot, &owed);
-		if (status || ++done == most)
-			break;
-		spot.entry++;
-		spot.gpa += span_of(1);
-		spot.raw = entry_load(spot.entry);
-		if (!fmt_plain(1, spot.raw))
-			spot.kind = fmt_kind(call->pt, 1, spot.raw);
-	}
-	owe(call, &owed);
-	call->work->stats.rights_removed += done;
-	*count = done;
-	return status;
+	*count = clear_w_above(call, first, most);
+	call->work->stats.rights_removed += *count;
+	owed.last = first->gpa + *count * span_of(1) - 1;
+	if (*count)
+		owe(call, &owed);
+	if (*count || first->kind != MMV_KIND_TABLE)
+		return MMV_OK;
+	if (first->raw & fmt_claim(1))
+		return MMV_RETRY;
+	call->work->stats.already_done++;
+	*count = !(first->raw & fmt_w(1));
+	return MMV_OK;
 }
 
 /* Flags may still be set in the leaves; W is what nobody may have cached. */

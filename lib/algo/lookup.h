@@ -29,21 +29,30 @@ static __attribute__((noinline)) enum mmv_status look_up(const struct mmv_pt *pt
 	return status;
 }
 
-enum mmv_status MMV_FN(lookup)(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
+/* A leaf of the smallest size, in force, behind plain tables. */
+static inline bool look_up_fast(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
 {
 	struct spot spot;
 
-	if (unlikely(judge_pt(pt) || gpa >= pt->gpa_end || !fall(pt, gpa, 0, &spot) ||
-		     spot.kind != MMV_KIND_LEAF || !fmt_in_force(spot.raw)))
-		return look_up(pt, gpa, found);
+	if (unlikely(judge_format(pt)) || unlikely(gpa >= pt->gpa_end))
+		return false;
+	if (unlikely(!fall(pt, gpa, 0, &spot)) || unlikely(spot.level))
+		return false;
+	if (unlikely(fmt_kind(pt, 0, spot.raw) != MMV_KIND_LEAF) ||
+	    unlikely(!fmt_in_force(spot.raw)))
+		return false;
 	*found = (struct mmv_found){
 		.gpa = spot.gpa,
 		.raw = spot.raw,
-		.leaf = fmt_decode(pt, spot.level, spot.raw),
-		.level = spot.level,
+		.leaf = fmt_decode(pt, 0, spot.raw),
 		.kind = MMV_KIND_LEAF,
 	};
-	return MMV_OK;
+	return true;
+}
+
+enum mmv_status MMV_FN(lookup)(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
+{
+	return likely(look_up_fast(pt, gpa, found)) ? MMV_OK : look_up(pt, gpa, found);
 }
 
 /* From the spot on, the first entry of its table that is not EMPTY; else the last one. */

@@ -88,18 +88,24 @@ static inline enum mmv_status sweep_table(struct call *call, const struct spot *
 }
 
 /* Blocks that end where the call has come to, and began in it: now that all below is done. */
-static inline enum mmv_status sweep_above(struct call *call, uint64_t to, unsigned level,
-					  enum sweep sweep)
+static inline enum mmv_status sweep_above(struct call *call, struct mmv_range *range,
+					  const struct spot *below, enum sweep sweep)
 {
+	uint64_t to = below->gpa + span_of(below->level), end = range->gpa + range->size;
+	unsigned level = below->level + 1;
 	enum mmv_status status = MMV_OK;
 	struct spot spot;
 
+	if (to > end)
+		return MMV_OK;
 	for (; level < call->pt->config.levels && level < FMT_FIXED_LEVEL; level++) {
 		if (to & (span_of(level) - 1) || to - call->first < span_of(level))
 			break;
 		status = descend(call->pt, to - span_of(level), level, &spot);
 		if (!status && spot.kind == MMV_KIND_TABLE && spot.level == level)
 			status = sweep_table(call, &spot, sweep);
+		if (status == MMV_NEED_FLUSH)
+			*range = (struct mmv_range){ .gpa = spot.gpa, .size = end - spot.gpa };
 		if (status)
 			break;
 	}
@@ -110,7 +116,6 @@ static inline enum mmv_status sweep_step(struct call *call, struct mmv_range *ra
 					 enum sweep sweep)
 {
 	enum mmv_status status = take_step(call->work);
-	uint64_t to;
 	struct spot spot;
 
 	if (!status)
@@ -119,13 +124,12 @@ static inline enum mmv_status sweep_step(struct call *call, struct mmv_range *ra
 		return status;
 	if (spot.kind == MMV_KIND_FROZEN)
 		return thaw_spot(call, &spot);
-	to = spot.gpa + span_of(spot.level);
 	if (spot.kind == MMV_KIND_TABLE && covered(range, &spot))
 		status = sweep_table(call, &spot, sweep);
-	if (!status && to <= range->gpa + range->size)
-		status = sweep_above(call, to, spot.level + 1, sweep);
 	if (!status)
-		advance(range, to);
+		status = sweep_above(call, range, &spot, sweep);
+	if (!status)
+		advance(range, spot.gpa + span_of(spot.level));
 	return status;
 }
 

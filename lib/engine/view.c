@@ -28,6 +28,7 @@ enum mmv_status mmv_ept_view(const struct mmv_pt *pt, const struct mmv_gmem *gme
 			     struct mmv_s2 *s2)
 {
 	uint32_t features = pt->config.features;
+	enum mmv_status status;
 	struct mmv_ept_config config = {
 		.cap = ept_cap(features),
 		.controls = (features & MMV_PT_MBEC ? MMV_EPT_MBEC : 0) |
@@ -38,7 +39,13 @@ enum mmv_status mmv_ept_view(const struct mmv_pt *pt, const struct mmv_gmem *gme
 	if (pt->format != MMV_PT_EPT)
 		return MMV_BAD_CONFIG;
 	config.eptp = mmv_ept_root(pt);
-	return mmv_s2_init_ept(s2, gmem ? gmem : &nowhere, &config);
+	status = mmv_s2_init_ept(s2, gmem ? gmem : &nowhere, &config);
+	if (status)
+		return status;
+	/* A key id is no address: the memory controller takes it off. */
+	s2->ept.oa_mask &= ~pt->config.fixed;
+	s2->root &= ~pt->config.fixed;
+	return MMV_OK;
 }
 
 static enum mmv_status x86_view(const struct mmv_pt *pt, const struct mmv_gmem *gmem,

@@ -24,7 +24,7 @@ static inline enum mmv_status fmt_init(struct mmv_pt *pt)
 
 	if (pt->config.features & ~known || pt->config.empty & ~EPT_SUPPRESS_VE)
 		return MMV_BAD_CONFIG;
-	return MMV_OK;
+	return host_widths(pt);
 }
 
 static inline uint64_t fmt_root(const struct mmv_pt *pt)
@@ -46,12 +46,6 @@ static inline enum mmv_kind fmt_kind(const struct mmv_pt *pt, unsigned level, ui
 	if (raw == pt->config.empty)
 		return MMV_KIND_EMPTY;
 	return raw & EPT_NOTE_KIND && !level ? MMV_KIND_NOTE : MMV_KIND_BAD;
-}
-
-static inline bool fmt_plain(unsigned level, uint64_t raw)
-{
-	(void)level;
-	return likely((raw & (EPT_R | EPT_W | EPT_LARGE | EPT_SW_LEAF)) == (EPT_R | EPT_W));
 }
 
 static inline bool fmt_in_force(uint64_t raw)

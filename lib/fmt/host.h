@@ -17,11 +17,10 @@
  *
  * and the functions
  *
- *     enum mmv_status fmt_init(pt)          judges features and `empty`; all else is good
+ *     enum mmv_status fmt_init(pt)          judges features, `empty`, the least widths
  *     uint64_t fmt_root(pt)                 the control field's value
  *     enum mmv_kind fmt_kind(pt, level, raw)
  *                                           without looking whether every bit is as it was made
- *     bool fmt_plain(level, raw)            surely a TABLE with W, whatever the level
  *     bool fmt_in_force(raw)                of a LEAF: it is not tracked
  *     struct mmv_leaf fmt_decode(pt, level, raw)
  *                                           of a LEAF; of a tracked one, the rights put aside
@@ -67,6 +66,14 @@ static inline bool leaf_states_good(const struct mmv_leaf *leaf)
 	if (leaf->prot & MMV_PROT_WRITE)
 		return has == both && !(leaf->flags & MMV_LEAF_TRACKED);
 	return has != MMV_LEAF_MMU_WRITABLE;
+}
+
+/* Of real processors. Upper limits are everybody's. */
+static inline enum mmv_status host_widths(const struct mmv_pt *pt)
+{
+	bool narrow = pt->config.maxphyaddr < 32 || pt->config.gpa_bits < 32;
+
+	return narrow ? MMV_BAD_CONFIG : MMV_OK;
 }
 
 static inline bool host_has(const struct mmv_pt *pt, uint32_t feature)

@@ -10,7 +10,7 @@ static inline enum mmv_status fmt_init(struct mmv_pt *pt)
 	if (pt->config.features & ~known || pt->config.empty)
 		return MMV_BAD_CONFIG;
 	pt->config.features |= MMV_PT_AD;
-	return MMV_OK;
+	return host_widths(pt);
 }
 
 static inline uint64_t fmt_root(const struct mmv_pt *pt)
@@ -30,12 +30,6 @@ static inline enum mmv_kind fmt_kind(const struct mmv_pt *pt, unsigned level, ui
 	if (raw & X86_SW_LEAF)
 		return !level || large ? MMV_KIND_LEAF : MMV_KIND_BAD;
 	return level && !large ? MMV_KIND_TABLE : MMV_KIND_BAD;
-}
-
-static inline bool fmt_plain(unsigned level, uint64_t raw)
-{
-	(void)level;
-	return likely((raw & (X86_P | X86_RW | X86_PS | X86_SW_LEAF)) == (X86_P | X86_RW));
 }
 
 static inline bool fmt_in_force(uint64_t raw)

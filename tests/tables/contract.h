@@ -35,7 +35,7 @@ struct contract_calls {
 	uint64_t (*step)(unsigned);
 	uint64_t (*table_oa)(const struct mmv_pt *, unsigned, uint64_t);
 	uint64_t (*make_table)(const struct mmv_pt *, unsigned, uint64_t);
-	uint64_t (*w)(unsigned), (*mmu_w)(unsigned), (*claim)(unsigned);
+	uint64_t (*w)(unsigned), (*claim)(unsigned);
 	uint64_t (*a)(unsigned), (*d)(unsigned), (*is_leaf)(unsigned);
 	bool (*is_volatile)(const struct mmv_pt *, unsigned, uint64_t);
 	bool (*can_note)(const struct mmv_note *);

@@ -11,7 +11,6 @@ static const struct contract_calls calls = {
 	.table_oa = fmt_table_oa,
 	.make_table = fmt_make_table,
 	.w = fmt_w,
-	.mmu_w = fmt_mmu_w,
 	.claim = fmt_claim,
 	.a = fmt_a,
 	.d = fmt_d,

@@ -515,11 +515,9 @@ static void features(void **state)
 	static const struct {
 		unsigned bit;
 		uint32_t feature;
-	} caps[] = { { 0, MMV_PT_EXEC_ONLY },
-		     { 16, MMV_PT_2M },
-		     { 17, MMV_PT_1G },
-		     { 21, MMV_PT_AD },
-		     { 23, MMV_PT_SHSTK } };
+	} caps[] = {
+		{ 0, MMV_PT_EXEC_ONLY }, { 16, MMV_PT_2M }, { 17, MMV_PT_1G }, { 21, MMV_PT_AD }
+	};
 	struct mmv_pt_config config = config_of(0);
 	uint32_t none = mmv_ept_features(0);
 

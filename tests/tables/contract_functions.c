@@ -19,9 +19,6 @@ static void judge_places(const struct contract *contract, unsigned level)
 	contract_judge(contract, level, 0, calls->w(level) == place_of(contract, level, places->w),
 		       "fmt_w");
 	contract_judge(contract, level, 0,
-		       calls->mmu_w(level) == place_of(contract, level, places->mmu_w),
-		       "fmt_mmu_w");
-	contract_judge(contract, level, 0,
 		       calls->claim(level) == place_of(contract, level, places->claim),
 		       "fmt_claim");
 	contract_judge(contract, level, 0, calls->a(level) == place_of(contract, level, places->a),
@@ -76,9 +73,6 @@ static void judge_turned(const struct contract *contract, unsigned level,
 	uint64_t raw = calls->encode(&contract->pt, level, leaf);
 	struct mmv_leaf found;
 
-	found = calls->decode(&contract->pt, level, raw ^ calls->mmu_w(level));
-	contract_judge(contract, level, raw, same_but(&found, *leaf, 0, MMV_LEAF_MMU_WRITABLE),
-		       "fmt_mmu_w, turned");
 	if ((leaf->flags & MMV_LEAF_TRACKED) == 0) {
 		found = calls->decode(&contract->pt, level, raw ^ calls->w(level));
 		contract_judge(contract, level, raw, same_but(&found, *leaf, MMV_PROT_WRITE, 0),
@@ -163,8 +157,6 @@ static void judge_table(const struct contract *contract, unsigned level, uint64_
 	contract_judge(contract, level, raw, (raw & calls->is_leaf(level)) != calls->is_leaf(level),
 		       "a table entry marked as a leaf");
 	contract_one_word(contract, level, raw);
-	if (calls->bbm)
-		judge_freeze(contract, level, raw);
 }
 
 static enum mmv_kind kind_of(const struct contract *contract, unsigned level, uint64_t raw)

@@ -108,6 +108,17 @@ void dirt_begin(struct dirt *dirt)
 	dirt->sink.outside = 0;
 }
 
+uint64_t dirt_count(const struct dirt *dirt)
+{
+	uint64_t count = dirt->sink.outside;
+
+	for (size_t n = 0; n < dirt->area_count; n++) {
+		for (size_t word = 0; word < DIRT_WORDS; word++)
+			count += (uint64_t)__builtin_popcountll(dirt->got.words[n][word]);
+	}
+	return count;
+}
+
 static void judge_word(const struct dirt *dirt, size_t area, size_t word)
 {
 	uint64_t got = dirt->got.words[area][word];

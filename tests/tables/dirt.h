@@ -39,6 +39,8 @@ bool dirt_has(const struct dirt *dirt, const struct bits *bits, uint64_t gpa);
 
 /* Before an operation: nothing is got, nothing is expected. */
 void dirt_begin(struct dirt *dirt);
+/* How many pages the sink got in this operation. */
+uint64_t dirt_count(const struct dirt *dirt);
 /* After it. Fails unless must <= got <= must + may. */
 void dirt_judge(struct dirt *dirt);
 

@@ -52,14 +52,6 @@ static inline uint64_t fmt_root(const struct mmv_pt *pt)
 	return pt->root | pt->config.fixed | 5;
 }
 
-/* Always the long way. */
-static inline bool fmt_plain(unsigned level, uint64_t raw)
-{
-	(void)level;
-	(void)raw;
-	return false;
-}
-
 static inline bool fmt_in_force(uint64_t raw)
 {
 	(void)raw;
@@ -200,11 +192,6 @@ static inline uint64_t fmt_make_table(const struct mmv_pt *pt, unsigned level, u
 static inline uint64_t fmt_w(unsigned level)
 {
 	return fake_skew(level, FAKE_W);
-}
-
-static inline uint64_t fmt_mmu_w(unsigned level)
-{
-	return fake_skew(level, FAKE_MMU_WRITABLE);
 }
 
 static inline uint64_t fmt_claim(unsigned level)

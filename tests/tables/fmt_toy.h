@@ -35,12 +35,6 @@ static inline uint64_t fmt_root(const struct mmv_pt *pt)
 	return pt->root | pt->config.fixed;
 }
 
-static inline bool fmt_plain(unsigned level, uint64_t raw)
-{
-	(void)level;
-	return (raw & (TOY_V | TOY_W | TOY_LEAF | TOY_NOTE)) == (TOY_V | TOY_W);
-}
-
 static inline bool fmt_in_force(uint64_t raw)
 {
 	return raw & TOY_V;
@@ -156,12 +150,6 @@ static inline uint64_t fmt_w(unsigned level)
 {
 	(void)level;
 	return TOY_W;
-}
-
-static inline uint64_t fmt_mmu_w(unsigned level)
-{
-	(void)level;
-	return TOY_MMU_WRITABLE;
 }
 
 static inline uint64_t fmt_claim(unsigned level)

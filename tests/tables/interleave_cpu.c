@@ -201,7 +201,7 @@ void cpu_enter(void)
 {
 	step_of_cpu();
 	live.cpu.away = false;
-	if (mmv_pt_owed(&live.pt, &live.cpu.ticket)) {
+	if (mmv_pt_owed(&live.pt, &live.cpu.ticket) && !(planted & PLANT_DEAF)) {
 		memset(live.cpu.pages, 0, sizeof(live.cpu.pages));
 		memset(live.cpu.blocks, 0, sizeof(live.cpu.blocks));
 	}

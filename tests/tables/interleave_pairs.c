@@ -244,7 +244,7 @@ const struct scene scenes[] = {
 	/* The processor is away for some time, and no flush is sent to it. */
 	{ "protect / protect, a processor enters", .setup = { BLOCK, { WRITE, 0, 1 } },
 	  .acts = { { { PROTECT, 0, 1, RX } }, { { PROTECT, 0, 1, RX } } },
-	  .cpu = { { LEAVE, 0 }, { ENTER, 0 }, { WRITE, 0 } } },
+	  .cpu = { { LEAVE, 0 }, { ENTER, 0 }, { WRITE, 0 } }, .shows = PLANT_DEAF },
 	{ "settle / protect, done before, a processor enters",
 	  .setup = { BLOCK, { WRITE, 0, 1 }, { PROTECT, 0, 1, RX | WORLD_OPEN } },
 	  .acts = { { { SETTLE, 0, 1 } }, { { PROTECT, 0, 1, RX } } },

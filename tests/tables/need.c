@@ -135,6 +135,26 @@ static void table_went(struct diff *diff, unsigned level, struct span span)
 	}
 }
 
+/* Leaves in the table that is linked here now, and below. */
+static void table_came(struct diff *diff, unsigned level, struct span span)
+{
+	const struct engine *engine = diff->arena->engine;
+
+	for (size_t n = 0; n < diff->tree->count; n++) {
+		const struct node *node = &diff->tree->nodes[n];
+		const uint64_t *entries = arena_entries(diff->arena, node->page);
+
+		if (node->level >= level || node->gpa < span.first || node->gpa >= span.end)
+			continue;
+		for (size_t e = 0; e < arena_entry_count(diff->arena); e++) {
+			struct seen seen;
+
+			engine->raw->see(engine, node->level, entries[e], &seen);
+			diff->need->changes.set += seen.kind == MMV_KIND_LEAF;
+		}
+	}
+}
+
 static void diff_table(struct diff *diff, const struct node *is, const uint64_t *was_entries,
 		       struct side above[2]);
 
@@ -152,12 +172,12 @@ static struct side part_of(const struct diff *diff, const struct side *leaf, uns
 static void leaf_to_table(struct diff *diff, unsigned level, struct span span, struct side sides[2])
 {
 	const struct node *node = tree_find(diff->tree, diff->arena->engine, level - 1, span.first);
-	struct need before = *diff->need;
+	struct owed before = diff->need->may;
 
 	judge(node != NULL, "the table at %#" PRIx64 " is not linked", span.first);
 	diff_table(diff, node, NULL, sides);
 	/* The large leaf may be cached, and goes with the first of its parts. */
-	if (memcmp(&before, diff->need, sizeof(before)) != 0) {
+	if (memcmp(&before, &diff->need->may, sizeof(before)) != 0) {
 		diff->need->may.levels |= 1u << level;
 		put(&diff->need->may, 0, 0, span);
 	}
@@ -186,6 +206,16 @@ static void diff_entry(struct diff *diff, unsigned level, struct span span, stru
 {
 	enum mmv_kind was = sides[0].seen.kind, is = sides[1].seen.kind;
 
+	struct changes *changes = &diff->need->changes;
+	bool nothing = was == MMV_KIND_EMPTY || was == MMV_KIND_NOTE;
+
+	changes->detached += was == MMV_KIND_TABLE && is != MMV_KIND_TABLE;
+	changes->collapses += was == MMV_KIND_TABLE && is == MMV_KIND_LEAF;
+	changes->splits += was == MMV_KIND_LEAF && is == MMV_KIND_TABLE;
+	changes->cleared += was == MMV_KIND_LEAF && is == MMV_KIND_EMPTY;
+	changes->set += nothing && is == MMV_KIND_LEAF;
+	if (nothing && is == MMV_KIND_TABLE)
+		table_came(diff, level, span);
 	if (was == MMV_KIND_TABLE && is == MMV_KIND_TABLE)
 		table_to_table(diff, level, span, sides);
 	else if (was == MMV_KIND_TABLE)
@@ -215,7 +245,8 @@ static void diff_table(struct diff *diff, const struct node *is, const uint64_t 
 		struct span span = { is->gpa + e * size, is->gpa + (e + 1) * size };
 		struct side sides[2] = { above[0], above[1] };
 
-		if (was_entries != NULL && was_entries[e] == engine->config.empty)
+		if (was_entries != NULL && was_entries[e] == engine->config.empty &&
+		    entries[e] == engine->config.empty)
 			continue;
 		if (was_entries == NULL)
 			sides[0] = part_of(diff, &above[0], is->level, e);

@@ -13,8 +13,15 @@ struct owed {
 	struct span hull; /* empty: end is 0 */
 };
 
+/* What the statistics have to say. */
+struct changes {
+	uint64_t set, cleared; /* leaves, one by one; set: in new tables too */
+	uint64_t splits, collapses, detached;
+};
+
 struct need {
 	struct owed must, may;
+	struct changes changes;
 };
 
 /* `kept`: the tree before the operation, whose bytes are arena->copy. Dirty pages that are to go

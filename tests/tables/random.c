@@ -6,7 +6,8 @@
 #include <inttypes.h>
 
 enum {
-	PAGES = 40,
+	PAGES_FEW = 12,
+	PAGES_MORE = 40,
 };
 
 static uint64_t page_size(const struct world *world)
@@ -229,6 +230,17 @@ static enum verb random_verb(struct world *world)
 	return verbs[roll(&world->state, sizeof(verbs) / sizeof(verbs[0]))];
 }
 
+/* The last page of the range is the first of a leaf. */
+static void end_in_leaf(struct world *world, struct op *op)
+{
+	uint64_t gpa = model_some_page(&world->model, &world->state);
+	uint64_t first = model_entry(&world->model, gpa).first;
+	uint64_t before = (1 + roll(&world->state, 8)) * page_size(world);
+
+	op->gpa = first > before ? first - before : 0;
+	op->size = first + page_size(world) - op->gpa;
+}
+
 struct op random_op(struct world *world)
 {
 	struct op op = { .verb = random_verb(world), .gpa = random_gpa(world) };
@@ -255,6 +267,9 @@ struct op random_op(struct world *world)
 		if (op.size > engine_end(world->engine) - op.gpa)
 			op.size = engine_end(world->engine) - op.gpa;
 	}
+	if (op.verb != VERB_MAP && op.verb != VERB_FIX && op.verb != VERB_NOTE &&
+	    roll(&world->state, 6) == 0)
+		end_in_leaf(world, &op);
 	return op;
 }
 
@@ -350,7 +365,9 @@ static void accesses(struct world *world)
 void random_run(const struct engine *engine, uint64_t operations, uint64_t seed,
 		struct tally *tally)
 {
-	struct world *world = world_new(engine, PAGES, seed);
+	uint64_t state = seed;
+	uint32_t pages = PAGES_FEW + (uint32_t)roll(&state, PAGES_MORE);
+	struct world *world = world_new(engine, pages, seed);
 
 	for (world->number = 1; world->number <= operations; world->number++) {
 		unsigned thread = (unsigned)roll(&world->state, WORLD_THREADS);

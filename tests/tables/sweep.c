@@ -147,8 +147,8 @@ static void open_world(struct bench *bench)
 	find_above(bench);
 }
 
-/* The blocks' tables before and after all of the window is done; from worlds of their own, in which the
- *  model judges it. */
+/* The blocks' tables before and after all of the window is done; from worlds of their own, in which
+ *  the model judges it. */
 static void take_images(struct bench *bench)
 {
 	const struct sweep *sweep = bench->sweep;
@@ -246,8 +246,7 @@ static bool sinks(const struct bench *bench)
 	       (bench->sweep->op.prot & MMV_PROT_WRITE) == 0;
 }
 
-static void judge_record(const struct bench *bench, const struct mmv_flush *flush,
-			 struct span span)
+static void judge_record(const struct bench *bench, const struct mmv_flush *flush, struct span span)
 {
 	bool owes = is(bench, VERB_UNMAP) || is(bench, VERB_PROTECT) || is(bench, VERB_HARVEST);
 

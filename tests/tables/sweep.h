@@ -11,13 +11,13 @@
 
 struct sweep {
 	const struct engine *engine;
-	struct op op;	     /* what is done; gpa and size are set by the sweep */
-	bool large;	     /* to large leaves; else to small ones */
+	struct op op;	    /* what is done; gpa and size are set by the sweep */
+	bool large;	    /* to large leaves; else to small ones */
 	unsigned near_step; /* of ends in the first table */
 	unsigned end_step;  /* of ends in the second */
 };
 
-/* The pairs that were tried: all beginnings in the first of two tables, ends in both, by the steps. */
+/* All beginnings in the first of two tables, ends in both, by the steps. How many pairs. */
 uint64_t sweep_run(const struct sweep *sweep);
 
 #endif

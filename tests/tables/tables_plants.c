@@ -610,6 +610,7 @@ static const struct plant plants[] = {
 	{ "protect forgets WALK", in_protect, forget_walk, false },
 	{ "protect forgets the lazy debt", in_protect, forget_lazy, false },
 	{ "protect forgets the debts of others", in_protect, forget_others, false },
+	{ "protect forgets WALK of others", in_protect, forget_others_walk, false },
 	{ "protect's hull ends too early", in_protect, shrink_last, false },
 	{ "protect's hull begins too early", in_protect, grow_first, false },
 	{ "protect names too few levels", in_protect, fewer_levels, false },

@@ -191,6 +191,50 @@ static void judge_budget(const struct world *world, const struct mmv_work *work,
 	      "MMV_NEED_FLUSH");
 }
 
+/* The promise of how many pages it can take. */
+static void judge_taken(const struct world *world, const struct op *was, uint32_t before,
+			uint32_t after)
+{
+	uint64_t most = mmv_pt_pages(&world->pt, was->gpa, was->size);
+
+	judge(after >= before || before - after <= most,
+	      "took %" PRIu32 " pages, mmv_pt_pages says %" PRIu64, before - after, most);
+	judge(was->size != UINT64_C(1) << world->engine->page_lg2 || most <= MMV_TABLES_PER_FAULT,
+	      "mmv_pt_pages says %" PRIu64 " for one page", most);
+}
+
+static void judge_count(const char *what, uint64_t before, uint64_t after, uint64_t expected)
+{
+	judge(after - before == expected, "stats: %s is %" PRIu64 " more, expected %" PRIu64, what,
+	      after - before, expected);
+}
+
+/* The statistics say what happened. */
+static void judge_stats(const struct world *world, const struct op *op, const struct mmv_work *was,
+			const struct mmv_work *is, const struct changes *changes)
+{
+	const struct mmv_pt_stats *before = &was->stats, *after = &is->stats;
+
+	judge_count("calls", before->calls, after->calls, 1);
+	judge(was->pool.count - is->pool.count ==
+		      (after->tables_taken - before->tables_taken) -
+			      (after->tables_home - before->tables_home),
+	      "stats: tables_taken or tables_home");
+	judge_count("dirty_found", before->dirty_found, after->dirty_found,
+		    dirt_count(&world->dirt));
+	judge_count("subtrees_detached", before->subtrees_detached, after->subtrees_detached,
+		    changes->detached);
+	if (world->engine->break_before_make)
+		return;
+	judge_count("splits", before->splits, after->splits, changes->splits);
+	judge_count("collapses", before->collapses, after->collapses, changes->collapses);
+	if (op->verb == VERB_UNMAP)
+		judge_count("leaves_cleared", before->leaves_cleared, after->leaves_cleared,
+			    changes->cleared);
+	if (op->verb == VERB_MAP)
+		judge_count("leaves_set", before->leaves_set, after->leaves_set, changes->set);
+}
+
 /* The model follows; the tables are compared with it. */
 static void follow(struct world *world, const struct op *was, const struct op *op, bool stopped)
 {
@@ -305,6 +349,7 @@ enum mmv_status world_call(struct world *world, unsigned thread, struct op *op, 
 	uint32_t open = open_kinds(world);
 	size_t lazy = count_lazy(&world->model);
 	enum mmv_status status;
+	struct mmv_work before;
 	struct need need;
 	bool alone;
 
@@ -312,6 +357,7 @@ enum mmv_status world_call(struct world *world, unsigned thread, struct op *op, 
 	begin(world, thread);
 	alone = work->flush.kinds == 0;
 	work->steps = steps;
+	before = *work;
 	status = op_call(world->engine, &world->pt, work, op);
 	count(world, op->verb, status, alone ? work->flush.kinds : 0);
 	if (judge_trace)
@@ -319,6 +365,7 @@ enum mmv_status world_call(struct world *world, unsigned thread, struct op *op, 
 			mmv_status_name(status), op->gpa, op->size, work->flush.kinds);
 	judge_status(&was, op, limit, status);
 	judge_budget(world, work, steps, status);
+	judge_taken(world, &was, before.pool.count, work->pool.count);
 	follow(world, &was, op, status != MMV_OK);
 	follow_caches(world, thread, &was, op);
 	judge_lazy(world, thread, op, lazy);
@@ -326,6 +373,7 @@ enum mmv_status world_call(struct world *world, unsigned thread, struct op *op, 
 	if (alone)
 		need_judge(&need, &work->flush, (struct span){ was.gpa, was.gpa + was.size }, open);
 	dirt_judge(&world->dirt);
+	judge_stats(world, op, &before, work, &need.changes);
 	judge_debts(world);
 	judge_pages(world);
 	world_judge_dirt(world);

@@ -130,6 +130,10 @@ static void nothing(void **state)
 	expect("");
 }
 
+/* A line of leaves that are plain. */
+#define LEAVES(range, size, hpa) \
+	range "  " size "  rwxu-  WB -> " hpa " host-writable mmu-writable\n"
+
 /* Leaves of all sizes in one range; a hole; the same again elsewhere. */
 static void runs(void **state)
 {
@@ -138,18 +142,16 @@ static void runs(void **state)
 	map(G - 0x202000, 3 * G - 0x202000, G + 0x203000, plain);
 	map(4 * G, 0x1000, 0x2000, plain);
 	map(4 * G + 0x2000, 0x8000, 0x1000, plain);
-	expect("000000003fdfe000-000000003fdfffff  4K  rwxu-  WB -> 00000000bfdfe000 host-writable "
-	       "mmu-writable\n"
-	       "000000003fe00000-000000003fffffff  2M  rwxu-  WB -> 00000000bfe00000 host-writable "
-	       "mmu-writable\n"
-	       "0000000040000000-000000007fffffff  1G  rwxu-  WB -> 00000000c0000000 host-writable "
-	       "mmu-writable\n"
-	       "0000000080000000-0000000080000fff  4K  rwxu-  WB -> 0000000100000000 host-writable "
-	       "mmu-writable\n"
-	       "0000000100000000-0000000100001fff  4K  rwxu-  WB -> 0000000000001000 host-writable "
-	       "mmu-writable\n"
-	       "0000000100002000-0000000100002fff  4K  rwxu-  WB -> 0000000000008000 host-writable "
-	       "mmu-writable\n");
+	map(4 * G + 0x4000, 0x9000, 0x1000, plain);
+	/* clang-format off */
+	expect(LEAVES("000000003fdfe000-000000003fdfffff", "4K", "00000000bfdfe000")
+	       LEAVES("000000003fe00000-000000003fffffff", "2M", "00000000bfe00000")
+	       LEAVES("0000000040000000-000000007fffffff", "1G", "00000000c0000000")
+	       LEAVES("0000000080000000-0000000080000fff", "4K", "0000000100000000")
+	       LEAVES("0000000100000000-0000000100001fff", "4K", "0000000000001000")
+	       LEAVES("0000000100002000-0000000100002fff", "4K", "0000000000008000")
+	       LEAVES("0000000100004000-0000000100004fff", "4K", "0000000000009000"));
+	/* clang-format on */
 }
 
 /* Each property breaks a run. */
@@ -191,6 +193,31 @@ static void properties(void **state)
 	       " sup-shstk suppress-ve host-writable mmu-writable sw0 sw1\n"
 	       "0000000000008000-0000000000008fff  4K  r--u-  WB -> 0000000000008000 "
 	       "host-writable\n");
+}
+
+/* And each by itself. */
+static void alone(void **state)
+{
+	static const struct mmv_map others[] = {
+		{ .prot = MMV_PROT_RX, .memtype = MMV_MEMTYPE_WB },
+		{ .prot = MMV_PROT_R, .memtype = MMV_MEMTYPE_WT },
+		{ .prot = MMV_PROT_R, .memtype = MMV_MEMTYPE_WB, .flags = MMV_LEAF_SW0 },
+		{ .prot = MMV_PROT_R, .memtype = MMV_MEMTYPE_WB, .max_lg2 = 12 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct mmv_cursor cursor = everywhere();
+		char buf[4 * MMV_DUMP_LINE];
+
+		new_ept(SUPER);
+		map(0, 0, 0x200000,
+		    (struct mmv_map){ .prot = MMV_PROT_R, .memtype = MMV_MEMTYPE_WB });
+		map(0x200000, 0x200000, 0x200000, others[i]);
+		CHECK_EQ(dump(&cursor, buf, sizeof(buf)), MMV_OK);
+		CHECK(strstr(buf, "0000000000000000-00000000001fffff "));
+		CHECK(strstr(buf, "\n0000000000200000-00000000003fffff "));
+	}
 }
 
 /* Lazy protection is seen in the leaves; tracked leaves have no rights. */
@@ -507,6 +534,7 @@ int main(void)
 		cmocka_unit_test(nothing),
 		cmocka_unit_test(runs),
 		cmocka_unit_test(properties),
+		cmocka_unit_test(alone),
 		cmocka_unit_test(states),
 		cmocka_unit_test(notes),
 		cmocka_unit_test(nested_paging),

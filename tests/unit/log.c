@@ -313,6 +313,39 @@ static void overwritten(void **state)
 	CHECK_EQ(nth(RING + 3).gpa, 102);
 }
 
+/* The thread that wrote 2 is not done when 2 + RING is due: that one is dropped, and counted. */
+static void still_busy(void **state)
+{
+	struct mmv_log_op op;
+
+	(void)state;
+	start();
+	mmv_log_cpu_access(&ops, &pt, 0, MMV_ACCESS_READ);
+	ring[1].number = UINT64_MAX;
+	CHECK(!mmv_log_get(&ops, 2, &op));
+	CHECK_EQ(mmv_log_lost(&ops), 1);
+	for (unsigned i = 0; i < RING; i++)
+		mmv_log_cpu_access(&ops, &pt, 100 + i, MMV_ACCESS_READ);
+	CHECK_EQ(ring[1].gpa, 0);
+	CHECK(!mmv_log_get(&ops, 2 + RING, &op));
+	CHECK_EQ(nth(1 + RING).gpa, 100 + RING - 2);
+	CHECK_EQ(mmv_log_lost(&ops), 3);
+}
+
+/* A thread took the number 3 long ago: what is there by now is newer, and stays. */
+static void left_behind(void **state)
+{
+	(void)state;
+	start();
+	for (unsigned i = 0; i < RING + 4; i++)
+		mmv_log_cpu_access(&ops, &pt, i, MMV_ACCESS_READ);
+	ops.head = 2;
+	mmv_log_cpu_access(&ops, &pt, 1000, MMV_ACCESS_READ);
+	ops.head = RING + 5;
+	CHECK_EQ(nth(RING + 3).gpa, RING + 1);
+	CHECK_EQ(mmv_log_lost(&ops), 5);
+}
+
 /* A record of a thread: gpa and size tell whether it is of one piece. */
 static void *add(void *thread)
 {
@@ -375,11 +408,15 @@ static void file(void **state)
 		.log = &ops, .pt = &pt, .hash = 0x123456789abcdef0, .ignore = 3
 	};
 	const unsigned char *at = bytes;
+	struct mmv_sink sink = { 0 };
+	struct mmv_log_op op;
 	uint64_t hash = UINT64_C(14695981039346656037);
 	size_t blocks = 0;
 
 	(void)state;
 	start();
+	work.sink = &sink;
+	work.flush.debts[MMV_DEBT_LAZY] = 1;
 	map_some(0x2000, MMV_OK);
 	while (mmv_log_file_next(&out, bytes + blocks * MMV_LOG_BLOCK))
 		blocks++;
@@ -419,6 +456,11 @@ static void file(void **state)
 	CHECK_EQ(at[64 + 56], MMV_LOG_MAP);
 	CHECK_EQ(at[64 + 57], MMV_PT_EPT);
 	CHECK_EQ(at[64 + 59], MMV_PROT_RW);
+	CHECK_EQ(at[64 + 62], 1);
+	CHECK_EQ(at[64 + 63], 1u << MMV_DEBT_LAZY);
+	op = nth(2);
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		assert_memory_equal(at + 64, &op, sizeof(op));
 	at += 128;
 	assert_memory_equal(at, "MMVEND\0\0", 8);
 	for (const unsigned char *byte = bytes; byte < at + 56; byte++)
@@ -465,6 +507,8 @@ int main(void)
 		cmocka_unit_test(each_verb),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(overwritten),
+		cmocka_unit_test(still_busy),
+		cmocka_unit_test(left_behind),
 		cmocka_unit_test(shared),
 		cmocka_unit_test(file),
 		cmocka_unit_test(file_of_a_full_ring),

@@ -520,6 +520,14 @@ static void not_replayable(void **state)
 	put(bytes + 24, UINT64_MAX, 8);
 	seal(bytes, size);
 	expect_refused(bytes, size, "counts");
+	put(bytes + 32, size / BLOCK - 2, 8);
+	seal(bytes, size);
+	expect_refused(bytes, size, "counts");
+	put(bytes + 24, size / BLOCK - 2, 8);
+	put(bytes + 32, UINT64_MAX, 8);
+	seal(bytes, size);
+	expect_refused(bytes, size, "counts");
+	put(bytes + 32, size / BLOCK - 3 - COUNT(windows), 8);
 	put(bytes + 24, COUNT(windows), 8);
 	put(bytes + 16, MMV_PT_OTHER, 8);
 	seal(bytes, size);

@@ -102,8 +102,8 @@ static void baseline_unmap_unaligned(void)
 }
 
 /*
- * The tables of what is mapped in the first GiB, after the flush; the table above them stays. A quarter
- * of a GiB has tables that the second-level cache holds.
+ * The tables of what is mapped in the first GiB, after the flush; the table above them stays. A
+ * quarter of a GiB has tables that the second-level cache holds.
  */
 enum { SMALL_TABLES = ENTRIES / 4 + 1 };
 

@@ -22,6 +22,8 @@ static inline uint64_t entry_load(const entry_t *entry)
 	return entry_le(__atomic_load_n(entry, __ATOMIC_ACQUIRE));
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): the builtins store through these pointers. */
+
 /* Release: what the entry leads to is complete. */
 static inline void entry_store(entry_t *entry, uint64_t raw)
 {
@@ -91,5 +93,7 @@ static inline void sum_add(uint64_t *sum, uint64_t n)
 {
 	__atomic_fetch_add(sum, n, __ATOMIC_RELAXED);
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 #endif

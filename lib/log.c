@@ -50,8 +50,9 @@ enum mmv_status mmv_log_init(struct mmv_log *log, struct mmv_log_op *ops, size_t
 
 /* A thread that is a whole ring behind finds a newer record, one that is ahead a busy one: both
  * leave it alone. */
-static bool claim(log_word_t *word, uint64_t number)
+static bool claim(struct mmv_log_op *slot, uint64_t number)
 {
+	log_word_t *word = number_of(slot);
 	uint64_t was = __atomic_load_n(word, __ATOMIC_RELAXED);
 
 	return was < number && __atomic_compare_exchange_n(word, &was, LOG_BUSY, false,
@@ -62,10 +63,11 @@ void mmv_log_add(struct mmv_log *log, const struct mmv_log_op *op)
 {
 	log_word_t *head = (log_word_t *)&log->head;
 	uint64_t number = __atomic_add_fetch(head, 1, __ATOMIC_RELAXED);
-	log_word_t *to = number_of(slot_of(log, number));
+	struct mmv_log_op *slot = slot_of(log, number);
+	log_word_t *to = number_of(slot);
 	const log_word_t *from = (const log_word_t *)(const void *)op;
 
-	if (!claim(to, number))
+	if (!claim(slot, number))
 		return;
 	/* Release: whoever reads one of these words sees that the number is gone. */
 	for (unsigned i = 1; i < LOG_WORDS; i++)

@@ -60,7 +60,7 @@ static void put_head(const struct mmv_log_file *file, unsigned char *block)
 	};
 	const uint64_t *from = words + file->next * (HEAD_WORDS / HEAD_BLOCKS);
 
-	for (unsigned i = 0; i < HEAD_WORDS / HEAD_BLOCKS; i++)
+	for (size_t i = 0; i < HEAD_WORDS / HEAD_BLOCKS; i++)
 		put_le(block + i * WORD, from[i], WORD);
 }
 

@@ -37,7 +37,8 @@ extern "C" {
 #define MMV_EXIT_FACT_MBEC 0x02u     /**< EPT: mode-based execute control is on: bit 6 */
 #define MMV_EXIT_FACT_SHSTK 0x04u    /**< EPT: EPTP[7] is 1: bit 14 */
 #define MMV_EXIT_FACT_VERIFY 0x08u   /**< EPT: guest-paging verification is on: bit 15 */
-#define MMV_EXIT_FACT_GMET 0x10u /**< NPT: guest-mode execute trap is on: U/S tells fetches apart \
+#define MMV_EXIT_FACT_GMET \
+	0x10u /**< NPT: guest-mode execute trap is on: U/S tells fetches apart \
 				  */
 
 /* What is known, and what else the processor said. Of EPT, the exit qualification's bit; of NPT,

@@ -266,8 +266,8 @@ struct mmv_pt_config {
 	uint32_t gpa_bits;   /**< 32..52: input addresses are below 1 << gpa_bits, and in reach */
 	uint64_t empty;	     /**< an EMPTY entry: 0; EPT: or bit 63 (suppress #VE) */
 	/** ORed into every entry that names an address, leaf or table, and the root: C-bit, key id.
-	 *  Address bits only, and none that a leaf of the largest size has no place for; what is left
-	 *  of them is what addresses may use. */
+	 *  Address bits only, and none that a leaf of the largest size has no place for; what is
+	 * left of them is what addresses may use. */
 	uint64_t fixed;
 	enum mmv_vector vector;
 };
@@ -314,7 +314,7 @@ struct mmv_range {
 
 /* With the rights to keep, for protect. */
 #define MMV_PROTECT_LAZY 0x100u /**< clear W in level-1 entries where a whole block is covered */
-#define MMV_PROTECT_TRACK                                              \
+#define MMV_PROTECT_TRACK \
 	0x200u /**< the write right does not come back unasked: clears \
 		*   MMV_LEAF_MMU_WRITABLE */
 

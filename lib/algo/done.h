@@ -23,11 +23,11 @@ static inline uint64_t having(const struct mmv_pt *pt, const entry_t *entry, uin
 	if (ENTRIES >= BLOCK && pt->config.vector == MMV_VECTOR_AVX2)
 		return mmv_vector_having(entry, bits);
 	/* Mostly none has them: that is seen from all together. */
-	for (unsigned i = 0; i < BLOCK && i < ENTRIES; i++)
+	for (unsigned i = 0; i < IN_BLOCK; i++)
 		any |= entry_load(&entry[i]);
 	if ((any & bits) != bits)
 		return 0;
-	for (unsigned i = 0; i < BLOCK && i < ENTRIES; i++)
+	for (unsigned i = 0; i < IN_BLOCK; i++)
 		found |= (uint64_t)((entry_load(&entry[i]) & bits) == bits) << i;
 	return found;
 }
@@ -76,7 +76,8 @@ static inline enum mmv_status release_children(struct mmv_pt *pt, struct mmv_wor
 	return MMV_OK;
 }
 
-/* The next table of the chain comes from far: its first lines now, and the rest follows in a row. */
+/* The next table of the chain comes from far: its first lines now, and the rest follows in a row.
+ */
 static inline void fetch_ahead(const struct mmv_pt *pt, uint32_t page)
 {
 	const unsigned char *table = (const unsigned char *)table_of(pt, page);

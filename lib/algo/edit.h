@@ -182,7 +182,7 @@ enum mmv_status MMV_FN(relax)(struct mmv_pt *pt, struct mmv_work *work, struct m
 enum mmv_status MMV_FN(age)(struct mmv_pt *pt, struct mmv_work *work, struct mmv_range *range,
 			    uint64_t *young)
 {
-	struct edit edit = { .verb = AGE, .young = young };
+	struct edit edit = { .verb = AGE };
 	struct call call = {
 		.pt = pt,
 		.work = work,
@@ -191,6 +191,7 @@ enum mmv_status MMV_FN(age)(struct mmv_pt *pt, struct mmv_work *work, struct mmv
 	};
 	enum mmv_status status = begin(&call, range->gpa, range->size);
 
+	edit.young = young;
 	if (!status)
 		status = edit_all(&call, range, &edit);
 	return end(&call, status);

@@ -3,7 +3,11 @@
 #include "../tables.h"
 
 /* A block: as many entries as a word of a bitmap has bits. */
-enum { ENTRIES = 1 << FMT_INDEX_BITS, BLOCK = 64 };
+enum {
+	ENTRIES = 1 << FMT_INDEX_BITS,
+	BLOCK = 64,
+	IN_BLOCK = ENTRIES < BLOCK ? ENTRIES : BLOCK,
+};
 
 static inline unsigned shift_of(unsigned level)
 {
@@ -93,10 +97,10 @@ static inline uint64_t turn(uint64_t *path)
 }
 
 /*
- * As far down as entries are as link_to makes them, and tables in the first window, but not below level
- * `stop`. False: the highest table is not there. One subtraction takes off an entry all that is the same
- * for all; what is left is the distance in the window, or the entry is another. Between two loads there
- * is one addition.
+ * As far down as entries are as link_to makes them, and tables in the first window, but not below
+ * level `stop`. False: the highest table is not there. One subtraction takes off an entry all that
+ * is the same for all; what is left is the distance in the window, or the entry is another. Between
+ * two loads there is one addition.
  */
 static inline bool fall(const struct mmv_pt *pt, uint64_t gpa, unsigned stop, struct spot *spot)
 {

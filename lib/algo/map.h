@@ -228,10 +228,8 @@ static inline enum mmv_status map_step(struct call *call, struct mmv_map *map)
 	if (must_wait(call->pt))
 		return MMV_NEED_FLUSH;
 	status = descend(call->pt, map->gpa, level, &spot);
-	while (!status && spot.kind == MMV_KIND_TABLE) {
+	while (!status && spot.kind == MMV_KIND_TABLE)
 		status = go_down(call->pt, map->gpa, &spot);
-		level = spot.level;
-	}
 	if (status)
 		return status;
 	if (!is_absent(spot.kind))

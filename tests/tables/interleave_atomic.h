@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Included before each file of the library, makes it an instance that stops before each access of
- * a live entry and of a counter that threads share. entry_fill is no step: nobody else can reach the
- * table, which is judged.
+ * a live entry and of a counter that threads share. entry_fill is no step: nobody else can reach
+ * the table, which is judged.
  */
 #ifndef TESTS_TABLES_INTERLEAVE_ATOMIC_H
 #define TESTS_TABLES_INTERLEAVE_ATOMIC_H

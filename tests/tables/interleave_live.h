@@ -64,6 +64,7 @@ struct world {
 	struct mmv_sink_range range;
 	unsigned char *tables;
 	size_t table_bytes;
+	bool in_order; /* the threads run one after the other: nobody waits */
 };
 
 extern struct live live;
@@ -97,8 +98,10 @@ void cpu_enter(void);
 /** Drops what the record says, and no more. */
 void cpu_flush(const struct mmv_flush *flush);
 
-/** Runs an act to its end. */
+/** Runs an act of a thread, or of the processor, to its end. */
 void live_act(unsigned thread, unsigned n, const struct act *act);
+void live_cpu_act(const struct act *act);
+extern const char *const live_verb_names[];
 
 /** Judges. */
 void judge_done(const struct act *act);

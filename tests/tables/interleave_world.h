@@ -14,7 +14,7 @@
 enum {
 	WORLD_THREADS = 2,
 	WORLD_CPU = WORLD_THREADS, /* the actor after the threads */
-	WORLD_PAGES = 64,	   /* of guest addresses: 4 in a block, 4 blocks in a region */
+	WORLD_PAGES = 16,	   /* of guest addresses that are used: 4 in a block */
 	WORLD_BLOCK = 4,
 	WORLD_TABLES = 20,
 	WORLD_ACTS = 4,

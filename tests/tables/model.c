@@ -148,10 +148,8 @@ static void melt(struct model *model, size_t n, uint64_t end)
 
 void model_lose(struct model *model, uint64_t first, uint64_t end)
 {
-	struct span *last = &model->lost[model->lost_count - 1];
-
-	if (model->lost_count > 0 && last->end == first) {
-		last->end = end;
+	if (model->lost_count > 0 && model->lost[model->lost_count - 1].end == first) {
+		model->lost[model->lost_count - 1].end = end;
 		return;
 	}
 	judge(model->lost_count < MODEL_LOST_MAX, "the model has no room for what is lost");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The roles of pt.h, each as threads that really run beside each other, on tables so small that they
- * meet: sharers, readers, an owner, and processors that set flags in raw entries. For the thread
- * sanitizer, and for what has to hold at the end. In between, reports of dirty pages: each page
- * that the guest wrote since the last one is in it.
+ * The roles of pt.h, each as threads that really run beside each other, on tables so small that
+ * they meet: sharers, readers, an owner, and processors that set flags in raw entries. For the
+ * thread sanitizer, and for what has to hold at the end. In between, reports of dirty pages: each
+ * page that the guest wrote since the last one is in it.
  *
  * tables_roles [ENGINE [ACTS OF THE OWNER]]
  */
@@ -20,9 +20,18 @@ enum {
 	SHARERS = 3,
 	READERS = 1,
 	OWNERS = 1,
-	PACE = 200, /* accesses of the guest to an act of the owner, at least */
+	/* Accesses of the guest to an act, so that nobody is done before the others came to run. */
+	SHARER_PACE = 20,
+	OWNER_PACE = 200,
 	HANDS = SHARERS + READERS + OWNERS + HOST_PROCESSORS,
 };
+
+static void keep_pace(const struct host *host, uint64_t accesses)
+{
+	while (__atomic_load_n(&host->accesses, __ATOMIC_RELAXED) < accesses &&
+	       !__atomic_load_n(&host->stop, __ATOMIC_SEQ_CST))
+		sched_yield();
+}
 
 /* A range of up to 4 pages in a block, or of one or two blocks. */
 struct part {
@@ -211,8 +220,10 @@ static void *share(void *arg)
 {
 	struct hand *hand = arg;
 
-	while (!__atomic_load_n(&hand->host->stop, __ATOMIC_SEQ_CST))
+	for (uint64_t n = 1; !__atomic_load_n(&hand->host->stop, __ATOMIC_SEQ_CST); n++) {
 		share_one(hand);
+		keep_pace(hand->host, n * SHARER_PACE);
+	}
 	return NULL;
 }
 
@@ -308,6 +319,9 @@ static void unmap(struct hand *hand)
 		;
 	host_flush(host);
 	__atomic_fetch_or(&host->gone, mask_of(&part), __ATOMIC_SEQ_CST);
+	/* Who is in the guest comes to run, and nobody maps the pages again. */
+	for (unsigned n = 0; n < 50; n++)
+		sched_yield();
 	host_release(host);
 }
 
@@ -391,8 +405,7 @@ static void *own(void *arg)
 
 	for (uint64_t n = 1; n <= hand->goal; n++) {
 		own_one(hand);
-		while (__atomic_load_n(&hand->host->accesses, __ATOMIC_RELAXED) < n * PACE)
-			sched_yield();
+		keep_pace(hand->host, n * OWNER_PACE);
 	}
 	__atomic_store_n(&hand->host->stop, 1, __ATOMIC_SEQ_CST);
 	return NULL;

@@ -34,8 +34,9 @@ uint64_t host_hpa(const struct host *host, unsigned page)
 
 void host_mark(struct host *host, unsigned page)
 {
-	__atomic_fetch_or(&host->bits[page / HOST_BLOCK], MMV_BIT(page % HOST_BLOCK),
-			  __ATOMIC_RELAXED);
+	if (!engine_has_ad(host->engine))
+		__atomic_fetch_or(&host->bits[page / HOST_BLOCK], MMV_BIT(page % HOST_BLOCK),
+				  __ATOMIC_RELAXED);
 }
 
 void host_share(struct host *host)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * "The simplest host that conforms" of pt.h, as code: one reader-writer lock, one record a thread, and
- * processors that enter and leave the guest.
+ * "The simplest host that conforms" of pt.h, as code: one reader-writer lock, one record a thread,
+ * and processors that enter and leave the guest.
  */
 #ifndef TESTS_TABLES_ROLES_HOST_H
 #define TESTS_TABLES_ROLES_HOST_H
@@ -87,6 +87,7 @@ void host_dismiss(struct hand *hand);
 uint64_t host_gpa(const struct host *host, unsigned page);
 uint64_t host_size(const struct host *host, unsigned count);
 uint64_t host_hpa(const struct host *host, unsigned page);
+/** Holds the page for dirty, where there is no dirty flag that says so. */
 void host_mark(struct host *host, unsigned page);
 
 /** What a virtual processor's thread does: enters the guest, accesses pages, leaves for faults. */

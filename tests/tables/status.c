@@ -18,8 +18,8 @@
 #define EXEC (MMV_PROT_EXEC_SUP | MMV_PROT_EXEC_USER)
 
 /*
- * A small object: page 0 is writable, page 1 can be made so, page 2 is backed read-only, page 3 is a
- * NOTE; from one large block on, a large leaf where there are such; nothing behind.
+ * A small object: page 0 is writable, page 1 can be made so, page 2 is backed read-only, page 3 is
+ * a NOTE; from one large block on, a large leaf where there are such; nothing behind.
  */
 
 static uint64_t page_of(const struct engine *engine)

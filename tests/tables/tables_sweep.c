@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * tables_sweep [step [engine]]: every beginning and every step-th end of a range, of every verb. For
- * the first engine every end too of map, unmap and protect; so it is for the toy's, which are small.
+ * tables_sweep [step [engine]]: every beginning and every step-th end of a range, of every verb.
+ * For the first engine every end too of map, unmap and protect; so it is for the toy's, which are
+ * small.
  */
 #include "sweep.h"
 

@@ -209,12 +209,25 @@ static void judge_count(const char *what, uint64_t before, uint64_t after, uint6
 	      after - before, expected);
 }
 
+/* trim and collapse go from the smallest up: each table by itself. */
+static void one_by_one(const struct world *world, enum verb verb, struct changes *changes)
+{
+	if (verb != VERB_TRIM && verb != VERB_COLLAPSE)
+		return;
+	changes->detached = 0;
+	for (size_t n = 0; n < world->kept.count; n++)
+		changes->detached += !tree_has_page(&world->tree, world->kept.nodes[n].page);
+	if (verb == VERB_COLLAPSE)
+		changes->collapses = changes->detached;
+}
+
 /* The statistics say what happened. */
 static void judge_stats(const struct world *world, const struct op *op, const struct mmv_work *was,
-			const struct mmv_work *is, const struct changes *changes)
+			const struct mmv_work *is, struct changes *changes)
 {
 	const struct mmv_pt_stats *before = &was->stats, *after = &is->stats;
 
+	one_by_one(world, op->verb, changes);
 	judge_count("calls", before->calls, after->calls, 1);
 	judge(was->pool.count - is->pool.count ==
 		      (after->tables_taken - before->tables_taken) -

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { ROUNDS = 31, SAMPLES_MAX = 199, TASK_NS = 10000000 };
+enum { ROUNDS = 31, SAMPLES_MAX = 199, TURN_NS = 10000000, LONG_NS = 50000 };
 
 static const struct tables_bench *const groups[] = { tables_map, tables_unmap, tables_track,
 						     tables_one };
@@ -56,61 +57,81 @@ void tables_count(const struct tables_bench *bench, uint64_t units)
 	}
 }
 
-static double time_work(const struct task *task)
+/* How a task is timed. */
+struct meter {
+	const struct task *task;
+	clockid_t clock;
+	size_t samples; /* in a turn */
+};
+
+static double clock_now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static double time_work(const struct meter *meter)
 {
 	double start;
 
-	ready(task);
-	start = now_ns();
-	task->work();
-	return now_ns() - start;
+	ready(meter->task);
+	start = clock_now(meter->clock);
+	meter->task->work();
+	return clock_now(meter->clock) - start;
 }
 
-/* The median of so many works, the first of which only warms up. */
-static double time_task(const struct task *task, size_t samples)
+/* The median of the works of a turn, before which one warms up. */
+static double time_task(const struct meter *meter)
 {
 	double ns[SAMPLES_MAX];
 
-	time_work(task);
-	for (size_t i = 0; i < samples; i++)
-		ns[i] = time_work(task);
-	return median(ns, samples);
+	time_work(meter);
+	for (size_t i = 0; i < meter->samples; i++)
+		ns[i] = time_work(meter);
+	return median(ns, meter->samples);
 }
 
-/* What fits into a turn, with what goes before. */
-static size_t samples_of(const struct task *task)
+/*
+ * As many works as fit into a turn with what goes before them. What is long may be interrupted: its
+ * clock stops then. That one is slow to read, too slow for what is short.
+ */
+static struct meter meter_of(const struct task *task)
 {
-	double start, each;
+	struct meter meter = { task, CLOCK_MONOTONIC, SAMPLES_MAX };
+	double start, work, each;
 
-	time_work(task);
+	time_work(&meter);
 	start = now_ns();
-	time_work(task);
+	work = time_work(&meter);
 	each = now_ns() - start;
-	if (each * SAMPLES_MAX < TASK_NS)
-		return SAMPLES_MAX;
-	return 2 + (size_t)(TASK_NS / each);
+	if (work > LONG_NS)
+		meter.clock = CLOCK_THREAD_CPUTIME_ID;
+	if (each * SAMPLES_MAX > TURN_NS)
+		meter.samples = 2 + (size_t)(TURN_NS / each);
+	return meter;
 }
-
-enum { TASKS = 3 };
 
 static void nothing(void)
 {
 }
 
 /* Reading the clock is in every time. */
-static double clock_ns(void)
+static double clock_ns(clockid_t clock)
 {
 	const struct task empty = { NULL, nothing };
+	const struct meter meter = { &empty, clock, SAMPLES_MAX };
 
-	return time_task(&empty, SAMPLES_MAX);
+	return time_task(&meter);
 }
 
-static void turn(const struct task *const *tasks, const size_t *samples, double *ns)
-{
-	double clock = clock_ns();
+enum { TASKS = 3 };
 
+static void turn(const struct meter *meters, double *ns)
+{
 	for (size_t i = 0; i < TASKS; i++)
-		ns[i] = time_task(tasks[i], samples[i]) - clock;
+		ns[i] = time_task(&meters[i]) - clock_ns(meters[i].clock);
 }
 
 struct figures {
@@ -120,14 +141,12 @@ struct figures {
 
 static void measure(const struct tables_bench *bench, struct figures *figures)
 {
-	const struct task *tasks[TASKS] = { &bench->library, &bench->limit, &bench->baseline };
-	size_t samples[TASKS];
+	const struct meter meters[TASKS] = { meter_of(&bench->library), meter_of(&bench->limit),
+					     meter_of(&bench->baseline) };
 	double ns[TASKS];
 
-	for (size_t i = 0; i < TASKS; i++)
-		samples[i] = samples_of(tasks[i]);
 	for (size_t round = 0; round < ROUNDS; round++) {
-		turn(tasks, samples, ns);
+		turn(meters, ns);
 		for (size_t i = 0; i < TASKS; i++)
 			figures->ns[i][round] = ns[i] / bench->units;
 		figures->ratio[round] = ns[0] / ns[1];

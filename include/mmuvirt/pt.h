@@ -48,7 +48,7 @@
  *
  * Steps
  * =====
- * A step is one run of entries in one table: all of it, or nothing. Every verb for a range takes
+ * A step is one run of entries in one table. Every verb for a range takes
  * the range in/out and leaves in it what is left to do. Unless said otherwise, that is exact: what
  * is before it is done, what is in it is untouched. work.steps is the budget: it counts down, and
  * at 0 the answer is MMV_MORE.
@@ -267,7 +267,7 @@ struct mmv_pt_config {
 	uint64_t empty;	     /**< an EMPTY entry: 0; EPT: or bit 63 (suppress #VE) */
 	/** ORed into every entry that names an address, leaf or table, and the root: C-bit, key id.
 	 *  Address bits only, and none that a leaf of the largest size has no place for; what is
-	 * left of them is what addresses may use. */
+	 *  left of them is what addresses may use. */
 	uint64_t fixed;
 	enum mmv_vector vector;
 };
@@ -417,12 +417,15 @@ uint64_t mmv_pt_pages(const struct mmv_pt *pt, uint64_t gpa, uint64_t size);
  * =====
  * As mmv_ept_, mmv_npt_, mmv_pae_. Mutators answer, besides what is said at each:
  *
- * MMV_OK: all is done; range.size is 0.
- * MMV_MORE: budget; NEED_TABLES: the pool is empty; RETRY: a race was lost, or another thread is in
- * the middle of a change; NEED_FLUSH: settle first. The range is what is left. MMV_BAD_ALIGN,
- * MMV_BAD_RANGE: gpa, hpa or size; nothing is done. MMV_BAD_CONFIG: *pt is of another format, was
- * not initialised, or is destroyed; work->pool is of other memory. MMV_CORRUPT: an entry or a table
- * is none that the library made. The object is frozen: every mutator answers that from now on.
+ *  - MMV_OK: all is done; range.size is 0;
+ *  - MMV_MORE: the budget; MMV_NEED_TABLES: the pool is empty; MMV_RETRY: a race was lost, or
+ *    another thread is in the middle of a change; MMV_NEED_FLUSH: settle first. The range is what
+ *    is left;
+ *  - MMV_BAD_ALIGN, MMV_BAD_RANGE: gpa, hpa or size; nothing is done;
+ *  - MMV_BAD_CONFIG: *pt is of another format, was not initialised, or is destroyed; work->pool is
+ *    of other memory;
+ *  - MMV_CORRUPT: an entry or a table is none that the library made. The object is frozen: every
+ *    mutator answers that from now on.
  *
  * init(pt, work, config): takes the root from the pool; PAE takes five pages. MMV_NEED_TABLES.
  *   MMV_BAD_CONFIG: a field out of range, a feature that the format does not have, an `empty`

@@ -51,6 +51,17 @@ static inline uint32_t child_of(const struct mmv_pt *pt, unsigned level, uint64_
 	return page;
 }
 
+/* A leaf that nobody can write through any more, a FROZEN one as it was: a dirty one is told. */
+static inline void collect_leaf(const struct mmv_pt *pt, struct mmv_work *work,
+				const struct spot *spot)
+{
+	bool frozen = spot->kind == MMV_KIND_FROZEN;
+	uint64_t raw = frozen ? fmt_thaw(spot->level, spot->raw) : spot->raw;
+
+	if ((frozen || spot->kind == MMV_KIND_LEAF) && is_dirty(pt, spot, raw))
+		mmv_sink_add_leaf(work, FMT_PAGE_LG2, spot->gpa, shift_of(spot->level));
+}
+
 /* What a table above level 0 leads to: tables join the chain, or, if nothing is to be done with
  * them, the pool; dirty leaves go to the sink. */
 static inline enum mmv_status release_children(struct mmv_pt *pt, struct mmv_work *work,
@@ -61,8 +72,7 @@ static inline enum mmv_status release_children(struct mmv_pt *pt, struct mmv_wor
 
 		if (look(pt, spot))
 			return MMV_CORRUPT;
-		if (spot->kind == MMV_KIND_LEAF && is_dirty(pt, spot, spot->raw))
-			mmv_sink_add_leaf(work, FMT_PAGE_LG2, spot->gpa, shift_of(spot->level));
+		collect_leaf(pt, work, spot);
 		if (spot->kind != MMV_KIND_TABLE)
 			continue;
 		page = child_of(pt, spot->level, spot->gpa, spot->raw);

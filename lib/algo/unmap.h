@@ -94,10 +94,7 @@ detach_tables(struct call *call, const struct spot *first, unsigned most, unsign
 /* What the processor cannot have cached, or was frozen for. */
 static inline void remove_absent(struct call *call, const struct spot *spot)
 {
-	uint64_t raw = fmt_thaw(spot->level, spot->raw);
-
-	if (spot->kind == MMV_KIND_FROZEN && is_dirty(call->pt, spot, raw))
-		mmv_sink_add_leaf(call->work, FMT_PAGE_LG2, spot->gpa, shift_of(spot->level));
+	collect_leaf(call->pt, call->work, spot);
 	entry_store(spot->entry, call->pt->config.empty);
 }
 

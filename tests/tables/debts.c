@@ -172,6 +172,35 @@ static void test_through_old_table(void **unused)
 	}
 }
 
+/* A dirty leaf that is stopped between the two steps of break-before-make goes with its table. */
+static void frozen_dirt(const struct engine *engine)
+{
+	struct world *world = world_new(engine, 32, 1);
+	uint64_t block = engine_size(engine, 1);
+	struct op op = on(VERB_MAP, 0, block);
+	enum mmv_status status;
+
+	op.prot = MMV_PROT_RWX;
+	op.flags = engine->flags & (MMV_LEAF_ACCESSED | MMV_LEAF_DIRTY);
+	call(world, 0, op);
+	op = on(VERB_PROTECT, 0, page_of(engine));
+	status = world_call(world, 0, &op, ALL);
+	judge(status == MMV_NEED_FLUSH, "protect: %s", mmv_status_name(status));
+	world_settle(world, 0);
+	call(world, 0, on(VERB_UNMAP, 0, engine_end(engine)));
+	world_flush_done(world, 0, ALL);
+	world_delete(world);
+}
+
+static void test_frozen_dirt(void **unused)
+{
+	(void)unused;
+	for (size_t n = 0; n < engine_count; n++) {
+		if (engines[n]->break_before_make)
+			frozen_dirt(engines[n]);
+	}
+}
+
 /*
  * Merged records
  */
@@ -476,11 +505,12 @@ static void test_pools(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_second_owes),   cmocka_unit_test(test_through_old_table),
-		cmocka_unit_test(test_merged),	      cmocka_unit_test(test_foreign_record),
-		cmocka_unit_test(test_tickets),	      cmocka_unit_test(test_without_sink),
-		cmocka_unit_test(test_grace),	      cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_memory_fields), cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_second_owes),    cmocka_unit_test(test_through_old_table),
+		cmocka_unit_test(test_frozen_dirt),    cmocka_unit_test(test_merged),
+		cmocka_unit_test(test_foreign_record), cmocka_unit_test(test_tickets),
+		cmocka_unit_test(test_without_sink),   cmocka_unit_test(test_grace),
+		cmocka_unit_test(test_memory),	       cmocka_unit_test(test_memory_fields),
+		cmocka_unit_test(test_pools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

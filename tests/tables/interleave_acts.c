@@ -180,13 +180,11 @@ static void flush_and_judge(unsigned thread, const struct act *act)
 				(struct step_access){ path.entry[path.level + i], STEP_READ };
 	}
 	step_at(&set);
-	if (live.cpu.away) {
-		live.pending[thread] = act;
-		return;
-	}
-	if (owes(flush))
+	if (owes(flush) && !live.cpu.away)
 		cpu_flush(flush);
-	if (act)
+	if (live.cpu.away || live.cpu.entering)
+		live.pending[thread] = act ? act : live.pending[thread];
+	else if (act)
 		judge_done(act);
 }
 
@@ -279,6 +277,8 @@ void live_act(unsigned thread, unsigned n, const struct act *act)
 		outcome->status = try_on(thread, act, outcome);
 	if (live.blocked || act->how & WORLD_OPEN)
 		return;
+	if (world.in_order && outcome->status == MMV_OK)
+		judge_effect(act);
 	mark_all(act, outcome->status);
 	if (live.work[thread].flush.kinds || act->verb == PROTECT || act->verb == HARVEST)
 		pay(thread, act);

@@ -199,9 +199,15 @@ void cpu_leave(void)
 
 void cpu_enter(void)
 {
+	bool owed;
+
 	step_of_cpu();
 	live.cpu.away = false;
-	if (mmv_pt_owed(&live.pt, &live.cpu.ticket) && !(planted & PLANT_DEAF)) {
+	live.cpu.entering = true;
+	owed = mmv_pt_owed(&live.pt, &live.cpu.ticket);
+	step_of_cpu();
+	live.cpu.entering = false;
+	if (owed && !(planted & PLANT_DEAF)) {
 		memset(live.cpu.pages, 0, sizeof(live.cpu.pages));
 		memset(live.cpu.blocks, 0, sizeof(live.cpu.blocks));
 	}

@@ -141,6 +141,39 @@ void judge_done(const struct act *act)
 	}
 }
 
+static bool has_effect(const struct act *act, unsigned page)
+{
+	bool ad = world.format->dirty != 0;
+	struct live_path path;
+
+	live_walk(page, &path);
+	if (act->verb == MAP)
+		return path.last.present && path.oa == live_hpa(page, act->how);
+	if (act->verb == UNMAP)
+		return !path.last.present;
+	if (act->verb == PROTECT)
+		return !path.write || act->how & MMV_PROT_WRITE;
+	if (act->verb == FIX)
+		return path.last.present && (path.write || !(act->how & MMV_ACCESS_WRITE));
+	if (act->verb == RELAX)
+		return path.write || !(act->how & MMV_PROT_WRITE);
+	if (act->verb == HARVEST)
+		return !(ad ? path.raw & world.format->dirty : path.write);
+	if (act->verb == AGE)
+		return !(ad ? path.raw & world.format->accessed : path.last.present);
+	if (act->verb == SPLIT || act->verb == COLLAPSE)
+		return path.level == (act->verb == COLLAPSE);
+	return true;
+}
+
+void judge_effect(const struct act *act)
+{
+	for (unsigned n = 0; n < act->count; n++)
+		if (!has_effect(act, act->page + n))
+			step_fail("page %u: an act alone answers MMV_OK and has not done it",
+				  act->page + n);
+}
+
 static void judge_memory_of_cpu(unsigned page)
 {
 	const struct cached *cached = &live.cpu.pages[page];
@@ -295,6 +328,9 @@ static uint64_t state_of(unsigned page)
 	if (world.format->verbs->lookup(&live.pt, live_gpa(page), &found))
 		step_fail("page %u: lookup at the end", page);
 	live_walk(page, &path);
+	if (found.kind == MMV_KIND_LEAF && !(found.leaf.flags & MMV_LEAF_TRACKED) &&
+	    (!path.last.present || !(found.leaf.prot & MMV_PROT_WRITE) != !path.write))
+		step_fail("page %u: lookup has not what the processor sees", page);
 	sum = found.kind | (uint64_t)found.leaf.lg2 << 8 | (uint64_t)found.leaf.prot << 16 |
 	      (uint64_t)found.leaf.memtype << 24 | (uint64_t)path.write << 32 |
 	      (uint64_t)path.exec << 33 | (uint64_t)found.level << 40;

@@ -25,7 +25,8 @@ struct cached_table {
 struct cpu {
 	struct cached pages[WORLD_PAGES];
 	struct cached_table blocks[WORLD_PAGES / WORLD_BLOCK];
-	bool away;	   /* not in the guest */
+	bool away;     /* not in the guest: no flush is sent to it */
+	bool entering; /* and has not looked yet what is owed: it uses nothing that it remembers */
 	uint64_t ticket;   /* when it entered */
 	uint32_t flushes;  /* so far: a walk that was begun before one is begun anew */
 	uint64_t written;  /* pages, a bit each: what has to be reported, or still to be marked */
@@ -105,6 +106,8 @@ extern const char *const live_verb_names[];
 
 /** Judges. */
 void judge_done(const struct act *act);
+/** Where nobody comes between: that the act, which answered MMV_OK, did what it is for. */
+void judge_effect(const struct act *act);
 void judge_end(void);
 void judge_reset(void);
 /** Before each access. */

@@ -5,6 +5,7 @@
  * so that no source of the library has to be changed.
  */
 #include "random.h"
+#include "sweep.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -332,6 +333,42 @@ static enum mmv_status nothing(struct mmv_pt *pt, struct mmv_work *work, struct 
 	return MMV_OK;
 }
 
+/* Wrong for one beginning and one end only. */
+static bool is_the_pair(uint64_t gpa, uint64_t size)
+{
+	uint64_t entries = UINT64_C(1) << engine->index_bits;
+
+	return gpa / page() % entries == 7 && (gpa + size) / page() % entries == 100;
+}
+
+static enum mmv_status unmap_pair(struct mmv_pt *pt, struct mmv_work *work, struct mmv_range *range)
+{
+	if (is_the_pair(range->gpa, range->size))
+		return unmap_short(pt, work, range);
+	return real->unmap(pt, work, range);
+}
+
+static enum mmv_status protect_pair(struct mmv_pt *pt, struct mmv_work *work,
+				    struct mmv_range *range, uint32_t how)
+{
+	if (is_the_pair(range->gpa, range->size))
+		return protect_short(pt, work, range, how);
+	return real->protect(pt, work, range, how);
+}
+
+static enum mmv_status map_pair(struct mmv_pt *pt, struct mmv_work *work, struct mmv_map *map)
+{
+	enum mmv_status status;
+
+	if (!is_the_pair(map->gpa, map->size))
+		return real->map(pt, work, map);
+	map->size -= page();
+	status = real->map(pt, work, map);
+	map->gpa += page();
+	map->hpa += page();
+	return status;
+}
+
 /*
  * Meaning
  */
@@ -432,6 +469,8 @@ struct plant {
 	void (*install)(void);
 	void (*spoil)(struct mmv_pt *, struct mmv_flush *);
 	bool no_ad; /* shows without flags only */
+	bool pair;  /* for the sweep of that verb, not for the dice */
+	enum verb verb;
 };
 
 static void in_unmap(void)
@@ -594,63 +633,81 @@ static void in_next_skips(void)
 	wrong.next = next_skips;
 }
 
+static void in_unmap_pair(void)
+{
+	wrong.unmap = unmap_pair;
+}
+
+static void in_protect_pair(void)
+{
+	wrong.protect = protect_pair;
+}
+
+static void in_map_pair(void)
+{
+	wrong.map = map_pair;
+}
+
 static const struct plant plants[] = {
-	{ "unmap forgets LEAF", in_unmap, forget_leaf, false },
-	{ "unmap forgets WALK", in_unmap, forget_walk, false },
-	{ "unmap forgets the debts of others", in_unmap, forget_others, false },
-	{ "unmap forgets WALK of others", in_unmap, forget_others_walk, false },
-	{ "unmap's hull begins too late", in_unmap, shrink_first, false },
-	{ "unmap's hull ends too early", in_unmap, shrink_last, false },
-	{ "unmap's hull begins too early", in_unmap, grow_first, false },
-	{ "unmap's hull ends too late", in_unmap, grow_last, false },
-	{ "unmap names too few levels", in_unmap, fewer_levels, false },
-	{ "unmap names too many levels", in_unmap, more_levels, false },
-	{ "unmap names WALK always", in_unmap, more_walk, false },
-	{ "protect forgets LEAF", in_protect, forget_leaf, false },
-	{ "protect forgets WALK", in_protect, forget_walk, false },
-	{ "protect forgets the lazy debt", in_protect, forget_lazy, false },
-	{ "protect forgets the debts of others", in_protect, forget_others, false },
-	{ "protect forgets WALK of others", in_protect, forget_others_walk, false },
-	{ "protect's hull ends too early", in_protect, shrink_last, false },
-	{ "protect's hull begins too early", in_protect, grow_first, false },
-	{ "protect names too few levels", in_protect, fewer_levels, false },
-	{ "protect names WALK always", in_protect, more_walk, false },
-	{ "harvest forgets LEAF", in_harvest, forget_leaf, false },
-	{ "harvest forgets the debts of others", in_harvest, forget_others, false },
-	{ "harvest's hull begins too late", in_harvest, shrink_first, false },
-	{ "age forgets LEAF", in_age, forget_leaf, true },
-	{ "age names WALK always", in_age, more_walk, false },
-	{ "collapse forgets LEAF", in_collapse, forget_leaf, false },
-	{ "collapse forgets WALK", in_collapse, forget_walk, false },
-	{ "collapse's hull ends too late", in_collapse, grow_last, false },
-	{ "trim forgets WALK", in_trim, forget_walk, false },
-	{ "trim's hull begins too early", in_trim, grow_first, false },
-	{ "map owes", in_map_owes, NULL, false },
-	{ "nothing is owed at entry", in_owed, NULL, false },
-	{ "unmap brings tables home itself", in_unmap_home, NULL, false },
-	{ "unmap drops dirty flags", in_unmap_dirt, NULL, false },
-	{ "flush_done drops dirty flags", in_done_dirt, NULL, false },
-	{ "protect drops dirty pages", in_protect_dirt, NULL, true },
-	{ "age drops dirty pages", in_age_dirt, NULL, true },
-	{ "harvest misses the ranges", in_harvest_dirt, NULL, false },
-	{ "unmap leaves the last page", in_unmap_short, NULL, false },
-	{ "protect leaves the last page", in_protect_short, NULL, false },
-	{ "age leaves the last page", in_age_short, NULL, false },
-	{ "harvest leaves the last page", in_harvest_short, NULL, false },
-	{ "split leaves the last page", in_split_short, NULL, false },
-	{ "trim does nothing", in_no_trim, NULL, false },
-	{ "collapse does nothing", in_no_collapse, NULL, false },
-	{ "unmap does nothing", in_no_unmap, NULL, false },
-	{ "map makes small leaves", in_map_small, NULL, false },
-	{ "map gives execution", in_map_prot, NULL, false },
-	{ "protect is not lazy", in_protect_eager, NULL, false },
-	{ "protect does not track", in_protect_track, NULL, false },
-	{ "split goes too far", in_split_small, NULL, false },
-	{ "age counts one too few", in_age_counts, NULL, false },
-	{ "unmap trims", in_unmap_trims, NULL, false },
-	{ "fix takes writes for reads", in_fix_reads, NULL, false },
-	{ "lookup lies about W", in_lookup_lies, NULL, false },
-	{ "next skips a NOTE", in_next_skips, NULL, false },
+	{ "unmap forgets LEAF", in_unmap, forget_leaf, false, false, VERBS },
+	{ "unmap forgets WALK", in_unmap, forget_walk, false, false, VERBS },
+	{ "unmap forgets the debts of others", in_unmap, forget_others, false, false, VERBS },
+	{ "unmap forgets WALK of others", in_unmap, forget_others_walk, false, false, VERBS },
+	{ "unmap's hull begins too late", in_unmap, shrink_first, false, false, VERBS },
+	{ "unmap's hull ends too early", in_unmap, shrink_last, false, false, VERBS },
+	{ "unmap's hull begins too early", in_unmap, grow_first, false, false, VERBS },
+	{ "unmap's hull ends too late", in_unmap, grow_last, false, false, VERBS },
+	{ "unmap names too few levels", in_unmap, fewer_levels, false, false, VERBS },
+	{ "unmap names too many levels", in_unmap, more_levels, false, false, VERBS },
+	{ "unmap names WALK always", in_unmap, more_walk, false, false, VERBS },
+	{ "protect forgets LEAF", in_protect, forget_leaf, false, false, VERBS },
+	{ "protect forgets WALK", in_protect, forget_walk, false, false, VERBS },
+	{ "protect forgets the lazy debt", in_protect, forget_lazy, false, false, VERBS },
+	{ "protect forgets the debts of others", in_protect, forget_others, false, false, VERBS },
+	{ "protect forgets WALK of others", in_protect, forget_others_walk, false, false, VERBS },
+	{ "protect's hull ends too early", in_protect, shrink_last, false, false, VERBS },
+	{ "protect's hull begins too early", in_protect, grow_first, false, false, VERBS },
+	{ "protect names too few levels", in_protect, fewer_levels, false, false, VERBS },
+	{ "protect names WALK always", in_protect, more_walk, false, false, VERBS },
+	{ "harvest forgets LEAF", in_harvest, forget_leaf, false, false, VERBS },
+	{ "harvest forgets the debts of others", in_harvest, forget_others, false, false, VERBS },
+	{ "harvest's hull begins too late", in_harvest, shrink_first, false, false, VERBS },
+	{ "age forgets LEAF", in_age, forget_leaf, true, false, VERBS },
+	{ "age names WALK always", in_age, more_walk, false, false, VERBS },
+	{ "collapse forgets LEAF", in_collapse, forget_leaf, false, false, VERBS },
+	{ "collapse forgets WALK", in_collapse, forget_walk, false, false, VERBS },
+	{ "collapse's hull ends too late", in_collapse, grow_last, false, false, VERBS },
+	{ "trim forgets WALK", in_trim, forget_walk, false, false, VERBS },
+	{ "trim's hull begins too early", in_trim, grow_first, false, false, VERBS },
+	{ "map owes", in_map_owes, NULL, false, false, VERBS },
+	{ "nothing is owed at entry", in_owed, NULL, false, false, VERBS },
+	{ "unmap brings tables home itself", in_unmap_home, NULL, false, false, VERBS },
+	{ "unmap drops dirty flags", in_unmap_dirt, NULL, false, false, VERBS },
+	{ "flush_done drops dirty flags", in_done_dirt, NULL, false, false, VERBS },
+	{ "protect drops dirty pages", in_protect_dirt, NULL, true, false, VERBS },
+	{ "age drops dirty pages", in_age_dirt, NULL, true, false, VERBS },
+	{ "harvest misses the ranges", in_harvest_dirt, NULL, false, false, VERBS },
+	{ "unmap leaves the last page", in_unmap_short, NULL, false, false, VERBS },
+	{ "protect leaves the last page", in_protect_short, NULL, false, false, VERBS },
+	{ "age leaves the last page", in_age_short, NULL, false, false, VERBS },
+	{ "harvest leaves the last page", in_harvest_short, NULL, false, false, VERBS },
+	{ "split leaves the last page", in_split_short, NULL, false, false, VERBS },
+	{ "trim does nothing", in_no_trim, NULL, false, false, VERBS },
+	{ "collapse does nothing", in_no_collapse, NULL, false, false, VERBS },
+	{ "unmap does nothing", in_no_unmap, NULL, false, false, VERBS },
+	{ "map makes small leaves", in_map_small, NULL, false, false, VERBS },
+	{ "map gives execution", in_map_prot, NULL, false, false, VERBS },
+	{ "protect is not lazy", in_protect_eager, NULL, false, false, VERBS },
+	{ "protect does not track", in_protect_track, NULL, false, false, VERBS },
+	{ "split goes too far", in_split_small, NULL, false, false, VERBS },
+	{ "age counts one too few", in_age_counts, NULL, false, false, VERBS },
+	{ "unmap trims", in_unmap_trims, NULL, false, false, VERBS },
+	{ "fix takes writes for reads", in_fix_reads, NULL, false, false, VERBS },
+	{ "lookup lies about W", in_lookup_lies, NULL, false, false, VERBS },
+	{ "next skips a NOTE", in_next_skips, NULL, false, false, VERBS },
+	{ "unmap is wrong for two ends", in_unmap_pair, NULL, false, true, VERB_UNMAP },
+	{ "protect is wrong for two ends", in_protect_pair, NULL, false, true, VERB_PROTECT },
+	{ "map is wrong for two ends", in_map_pair, NULL, false, true, VERB_MAP },
 };
 
 /* In a process of its own, whose words nobody reads. */
@@ -667,7 +724,15 @@ static void run_planted(const struct plant *plant, uint64_t operations)
 	planted.verbs = &wrong;
 	spoil = plant->spoil;
 	plant->install();
-	random_run(&planted, operations, 1, &tally);
+	if (plant->pair) {
+		struct sweep sweep = { &planted, { .verb = plant->verb }, false, 61, 1 };
+
+		sweep.op.prot = MMV_PROT_RX;
+		sweep.op.max_lg2 = (uint8_t)engine->page_lg2;
+		(void)sweep_run(&sweep);
+	} else {
+		random_run(&planted, operations, 1, &tally);
+	}
 	_exit(0);
 }
 

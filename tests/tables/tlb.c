@@ -280,6 +280,9 @@ static const char *stale_page(const struct cached *cached, const struct model *m
 		return "is not mapped any more";
 	if (cell.hpa != cached->oa + (gpa - cached->span.first))
 		return "leads elsewhere";
+	/* Two sizes at once: what break-before-make is there to prevent. */
+	if (model->engine->break_before_make && model_level(model, gpa) != cached->level)
+		return "has another size";
 	if ((cached->prot & ~model_allowed(model, gpa)) != 0)
 		return "has lost a right";
 	if (cached->dirty && (cached->prot & MMV_PROT_WRITE) != 0 &&

@@ -69,7 +69,7 @@ static void find_detached(struct world *world, unsigned thread)
 			(struct detached){ node->page, node->level, node->gpa, thread,
 					   (node->prot & MMV_PROT_WRITE) == 0 };
 		tlb_excuse(&world->tlb, thread, model_table(&world->model, node->level, node->gpa),
-			   node->page);
+			   world->engine->break_before_make ? 0 : node->page);
 	}
 }
 

@@ -21,7 +21,7 @@
  *     uint64_t fmt_root(pt)                 the control field's value
  *     enum mmv_kind fmt_kind(pt, level, raw)
  *                                           without looking whether every bit is as it was made
- *     bool fmt_in_force(raw)                of a LEAF: it is not tracked
+ *     bool fmt_in_force(raw)                of a LEAF of level 0: it is not tracked
  *     struct mmv_leaf fmt_decode(pt, level, raw)
  *                                           of a LEAF; of a tracked one, the rights put aside
  *     bool fmt_can_encode(pt, leaf)         whether rights, type, flags and key can be expressed

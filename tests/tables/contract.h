@@ -37,6 +37,7 @@ struct contract_calls {
 	uint64_t (*make_table)(const struct mmv_pt *, unsigned, uint64_t);
 	uint64_t (*w)(unsigned), (*claim)(unsigned);
 	uint64_t (*a)(unsigned), (*d)(unsigned), (*is_leaf)(unsigned);
+	bool (*in_force)(uint64_t);
 	bool (*is_volatile)(const struct mmv_pt *, unsigned, uint64_t);
 	bool (*can_note)(const struct mmv_note *);
 	uint64_t (*note)(const struct mmv_pt *, const struct mmv_note *);

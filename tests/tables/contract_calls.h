@@ -15,6 +15,7 @@ static const struct contract_calls calls = {
 	.a = fmt_a,
 	.d = fmt_d,
 	.is_leaf = fmt_is_leaf,
+	.in_force = fmt_in_force,
 	.is_volatile = fmt_volatile,
 	.can_note = fmt_can_note,
 	.note = fmt_note,

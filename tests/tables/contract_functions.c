@@ -65,7 +65,7 @@ static bool same_but(const struct mmv_leaf *a, struct mmv_leaf b, uint32_t prot,
 	return memcmp(a, &b, sizeof(b)) == 0;
 }
 
-/* W, A and D, the other way round by their bits, are these and nothing else. */
+/* W, MMU-writable, A and D, the other way round by their bits, are these and nothing else. */
 static void judge_turned(const struct contract *contract, unsigned level,
 			 const struct mmv_leaf *leaf)
 {
@@ -78,6 +78,10 @@ static void judge_turned(const struct contract *contract, unsigned level,
 		contract_judge(contract, level, raw, same_but(&found, *leaf, MMV_PROT_WRITE, 0),
 			       "fmt_w, turned");
 	}
+	found = calls->decode(&contract->pt, level,
+			      raw ^ place_of(contract, level, contract->format->places.mmu_w));
+	contract_judge(contract, level, raw, same_but(&found, *leaf, 0, MMV_LEAF_MMU_WRITABLE),
+		       "MMU-writable, turned");
 	if ((contract->engine.config.features & MMV_PT_AD) == 0)
 		return;
 	found = calls->decode(&contract->pt, level, raw ^ calls->a(level));
@@ -113,6 +117,9 @@ static void judge_leaf(const struct contract *contract, unsigned level, const st
 		       calls->is_volatile(&contract->pt, level, raw) ==
 			       model_volatile(&contract->engine.config, leaf),
 		       "fmt_volatile");
+	contract_judge(contract, level, raw,
+		       level > 0 || calls->in_force(raw) != ((leaf->flags & MMV_LEAF_TRACKED) != 0),
+		       "fmt_in_force");
 	judge_turned(contract, level, leaf);
 	if (!calls->bbm)
 		return;

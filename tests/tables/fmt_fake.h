@@ -54,8 +54,7 @@ static inline uint64_t fmt_root(const struct mmv_pt *pt)
 
 static inline bool fmt_in_force(uint64_t raw)
 {
-	(void)raw;
-	return false;
+	return raw & FAKE_V;
 }
 
 static inline enum mmv_kind fmt_kind(const struct mmv_pt *pt, unsigned level, uint64_t raw)

@@ -303,7 +303,7 @@ static void start_over(struct world *world)
 {
 	struct op all = { .verb = VERB_UNMAP, .size = engine_end(world->engine) };
 
-	/* What was stopped between the two steps of break-before-make stays frozen, but for that. */
+	/* What was stopped between the two steps of break-before-make stays frozen otherwise. */
 	if (!world->engine->break_before_make && roll(&world->state, 2) == 0) {
 		all.gpa = random_gpa(world);
 		all.size -= all.gpa;

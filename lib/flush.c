@@ -5,8 +5,6 @@
 
 enum { PAGE_LG2 = 12, INDEX_BITS = 9, VPIDS = 65536 };
 
-#define DESTROYED UINT64_MAX
-
 static bool offers(uint64_t cap, uint64_t bits)
 {
 	return (cap & bits) == bits;
@@ -41,11 +39,10 @@ static void put(const struct mmv_flush *flush, const struct mmv_tlb_op *op,
 		plan->optional = *op;
 }
 
-/* With the root, a table that was destroyed has lost its name. */
 static bool invept(const struct mmv_pt *pt, uint64_t cap, struct mmv_tlb_op *op)
 {
 	*op = (struct mmv_tlb_op){ .what = MMV_TLB_INVEPT, .type = MMV_INVEPT_ALL };
-	if (pt->root == DESTROYED || !offers(cap, MMV_VMX_INVEPT | MMV_VMX_INVEPT_CONTEXT))
+	if (!offers(cap, MMV_VMX_INVEPT | MMV_VMX_INVEPT_CONTEXT))
 		return offers(cap, MMV_VMX_INVEPT | MMV_VMX_INVEPT_ALL);
 	op->type = MMV_INVEPT_CONTEXT;
 	op->operand[0] = mmv_ept_root(pt);

@@ -101,7 +101,7 @@ struct mmv_vmx_tlb {
  * drops the mappings that led to it. NPT and PAE formats: tables that translate linear addresses
  * while EPT is off (shadow tables): INVVPID, of one address if one smallest page lost a leaf.
  *
- * flush: NULL: all of the table, as mmv_pt_owed asks. Of a table that was destroyed: all EPTs.
+ * flush: NULL: all of the table, as mmv_pt_owed asks.
  *
  * MMV_OK: *plan is set. MMV_BAD_CONFIG: a pointer is NULL; a format that is none of the three; a
  *   VPID beyond 65535; the processor offers no instruction that would do.

@@ -285,10 +285,10 @@ struct mmv_pt {
 	const struct mmv_table_mem *mem;
 	enum mmv_pt_format format;
 	uint32_t frozen;	   /**< atomic; not 0: MMV_CORRUPT was met */
-	uint64_t root;		   /**< physical address of the highest table; ~0: destroyed */
+	uint64_t root;		   /**< physical address of the highest table */
 	uint64_t link;		   /**< what a table entry has besides the address */
 	uint64_t oa_mask;	   /**< address bits that leaves and table entries may use */
-	uint64_t gpa_end;	   /**< input addresses are below */
+	uint64_t gpa_end;	   /**< input addresses are below; 0: destroyed */
 	uint64_t ticket;	   /**< atomic: debts that were ever opened */
 	uint32_t debts[MMV_DEBTS]; /**< atomic: debts that are open */
 };

@@ -26,7 +26,7 @@ static inline enum mmv_status judge_format(const struct mmv_pt *pt)
 
 static inline enum mmv_status judge_pt(const struct mmv_pt *pt)
 {
-	return pt->root != ~UINT64_C(0) ? judge_format(pt) : MMV_BAD_CONFIG;
+	return pt->gpa_end ? judge_format(pt) : MMV_BAD_CONFIG;
 }
 
 static inline enum mmv_status judge_range(const struct mmv_pt *pt, uint64_t gpa, uint64_t size)

@@ -170,15 +170,13 @@ enum mmv_status MMV_FN(destroy)(struct mmv_pt *pt, struct mmv_work *work)
 
 	if (status)
 		return status;
-	open_debt(&call, MMV_DEBT_LEAF);
-	open_debt(&call, MMV_DEBT_WALK);
 	chain_push(pt->mem, &work->flush, page_at(pt->mem, pt->root, FMT_PAGE_LG2));
 	work->stats.subtrees_detached++;
-	pt->root = ~UINT64_C(0);
 	call.owed = (struct owed){
 		.last = pt->gpa_end - 1,
 		.kinds = MMV_FLUSH_LEAF | MMV_FLUSH_WALK,
 		.levels = all_levels(pt),
 	};
+	pt->gpa_end = 0;
 	return end(&call, MMV_OK);
 }

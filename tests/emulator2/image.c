@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Runs each case on the processor that it is booted on, and prints what happened. 64-bit code. */
-#include <stddef.h>
-
 #include "machine.h"
 
 #define MARKER 0x5a5a5ab8u
-#define CPUID_AMD 0x68747541u
 
 /* Written into the image by the script that boots it. */
 struct config {
 	char magic[8];
 	uint64_t seed;
-	uint32_t rounds, unused;
+	uint32_t rounds, flags;
 };
 
 volatile struct config image_config __attribute__((section(".data"))) = {
@@ -22,10 +19,6 @@ volatile struct config image_config __attribute__((section(".data"))) = {
 
 extern const char guest_code[], guest_code_end[], test_page_code[], test_page_code_end[];
 void image_run(void);
-void *memset(void *to, int value, size_t n);
-void *memcpy(void *to, const void *from, size_t n);
-
-static uint8_t task_segment[0x68];
 
 static const uint32_t landings[] = {
 	CASE_PAGE_4K + (CASE_OFFSET & 0xfff),
@@ -34,53 +27,6 @@ static const uint32_t landings[] = {
 };
 
 #define LANDINGS (sizeof(landings) / sizeof(landings[0]))
-
-/* The compiler may call these for any struct. */
-void *memset(void *to, int value, size_t n)
-{
-	void *p = to;
-
-	__asm__ volatile("rep stosb" : "+D"(p), "+c"(n) : "a"(value) : "memory");
-	return to;
-}
-
-void *memcpy(void *to, const void *from, size_t n)
-{
-	void *p = to;
-
-	__asm__ volatile("rep movsb" : "+D"(p), "+S"(from), "+c"(n) : : "memory");
-	return to;
-}
-
-/* Output. */
-
-static void put_char(char ch)
-{
-	__asm__ volatile("outb %0, $0xe9" : : "a"(ch));
-}
-
-static void put_string(const char *s)
-{
-	while (*s)
-		put_char(*s++);
-}
-
-static void put_hex(uint64_t v)
-{
-	int shift = 60;
-
-	while (shift > 0 && !(v >> shift))
-		shift -= 4;
-	for (; shift >= 0; shift -= 4)
-		put_char("0123456789abcdef"[v >> shift & 15]);
-}
-
-static void put_field(const char *name, uint64_t v)
-{
-	put_char(' ');
-	put_string(name);
-	put_hex(v);
-}
 
 /* Memory. */
 
@@ -179,38 +125,6 @@ static uint64_t page_seen(const struct pair_case *c, const struct left *left)
 		break;
 	}
 	return written;
-}
-
-/* The processor. */
-
-struct cpuid {
-	uint32_t a, b, c, d;
-};
-
-static struct cpuid cpuid(uint32_t leaf)
-{
-	struct cpuid r;
-
-	__asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(0));
-	return r;
-}
-
-static void read_facts(struct pair_cpu *cpu)
-{
-	if (cpuid(0).b == CPUID_AMD)
-		cpu->has |= HAS_AMD;
-	if (cpuid(0x80000001).d >> 26 & 1)
-		cpu->has |= HAS_1G;
-	cpu->maxphyaddr = cpuid(0x80000008).a & 0xff;
-}
-
-static void load_task(void)
-{
-	uint64_t base = (uint64_t)(uintptr_t)task_segment;
-
-	host_gdt[SELECTOR_TASK / 8] = (sizeof(task_segment) - 1) | (base & 0xffffff) << 16 |
-				      UINT64_C(0x89) << 40 | (base >> 24 & 0xff) << 56;
-	__asm__ volatile("ltr %w0" : : "r"(SELECTOR_TASK));
 }
 
 /* One case. */

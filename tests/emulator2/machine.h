@@ -3,6 +3,8 @@
 #ifndef EMULATOR2_MACHINE_H
 #define EMULATOR2_MACHINE_H
 
+#include <stddef.h>
+
 #include "pairs.h"
 
 #define SELECTOR_DATA 0x10u
@@ -104,10 +106,47 @@ static inline void write_cr4(uint64_t value)
 
 extern uint64_t host_gdt[];
 
-/* Once; then each case. false: the machine cannot do it. */
+/* The compiler may call these for any struct. */
+void *memset(void *to, int value, size_t n);
+void *memcpy(void *to, const void *from, size_t n);
+
+void put_char(char ch);
+void put_string(const char *s);
+void put_hex(uint64_t v);
+void put_field(const char *name, uint64_t v);
+
+struct cpuid {
+	uint32_t a, b, c, d;
+};
+
+struct cpuid cpuid(uint32_t leaf);
+void read_facts(struct pair_cpu *cpu);
+void load_task(void);
+
+/* The second stage, but for what is in its tables. */
+struct second_stage {
+	uint64_t root; /* EPTP or nCR3 */
+	bool pml, host_nxe, host_smep;
+	unsigned pml_index;
+};
+
+/*
+ * init: once; false: the machine cannot do it. prepare: a guest, with nothing cached of any; then
+ * go, from there or from where it was left, or from where `at` says. run: prepare and go.
+ */
 bool vmx_init(struct pair_cpu *cpu);
+void vmx_prepare(const struct guest_start *start, const struct second_stage *s2);
+void vmx_at(uint64_t rip);
+void vmx_invept(uint64_t type, uint64_t pointer);
+void vmx_go(const struct guest_registers *registers, struct left *left);
 void vmx_run(const struct pair_case *c, const struct guest_start *start, struct left *left);
 bool svm_init(void);
+void svm_prepare(const struct guest_start *start, const struct second_stage *s2);
+void svm_at(uint64_t rip);
+/* For the next go alone. */
+void svm_tlb_control(unsigned control);
+void svm_asid(uint32_t asid);
+void svm_go(const struct guest_registers *registers, struct left *left);
 void svm_run(const struct pair_case *c, const struct guest_start *start, struct left *left);
 
 #endif

@@ -72,7 +72,7 @@ static struct vmcb_segment segment(const struct segment *s)
 	return (struct vmcb_segment){ s->selector, rights, s->limit, 0 };
 }
 
-static void fill_vmcb(struct vmcb *v, const struct guest_start *start)
+static void fill_vmcb(struct vmcb *v, const struct guest_start *start, uint64_t ncr3)
 {
 	struct vmcb_segment data = segment(&start->data);
 	const struct segment task = { SELECTOR_TASK, 0x8b, 0x67 };
@@ -83,7 +83,7 @@ static void fill_vmcb(struct vmcb *v, const struct guest_start *start)
 			    .asid = 1,
 			    .tlb_control = FLUSH_ALL,
 			    .nested = 1,
-			    .ncr3 = PLACE_S2_TOP };
+			    .ncr3 = ncr3 };
 	v->es = v->ss = v->ds = v->fs = v->gs = data;
 	v->cs = segment(&start->code);
 	v->tr = segment(&task);
@@ -101,13 +101,13 @@ static void fill_vmcb(struct vmcb *v, const struct guest_start *start)
 }
 
 /* The nested tables are in the host's mode: its EFER.NXE and CR4.SMEP are part of the case. */
-static void set_host(const struct pair_case *c)
+static void set_host(const struct second_stage *s2)
 {
 	uint64_t efer = read_msr(MSR_EFER) & ~EFER_NXE;
 	uint64_t cr4 = read_cr4() & ~(uint64_t)CR4_SMEP;
 
-	write_msr(MSR_EFER, efer | (c->flags & PAIR_HOST_NXE ? EFER_NXE : 0));
-	write_cr4(cr4 | (c->flags & PAIR_HOST_SMEP ? CR4_SMEP : 0));
+	write_msr(MSR_EFER, efer | (s2->host_nxe ? EFER_NXE : 0));
+	write_cr4(cr4 | (s2->host_smep ? CR4_SMEP : 0));
 }
 
 static void read_exit(const struct vmcb *v, struct left *left)
@@ -136,13 +136,45 @@ static void read_exit(const struct vmcb *v, struct left *left)
 	}
 }
 
+void svm_prepare(const struct guest_start *start, const struct second_stage *s2)
+{
+	fill_vmcb(&guest_vmcb, start, s2->root);
+	set_host(s2);
+}
+
+void svm_at(uint64_t rip)
+{
+	guest_vmcb.rip = rip;
+}
+
+void svm_tlb_control(unsigned control)
+{
+	guest_vmcb.tlb_control = (uint8_t)control;
+}
+
+void svm_asid(uint32_t asid)
+{
+	guest_vmcb.asid = asid;
+}
+
+void svm_go(const struct guest_registers *registers, struct left *left)
+{
+	struct guest_registers r = *registers;
+
+	*left = (struct left){ .kind = LEFT_OTHER };
+	svm_enter(&r, (uint64_t)(uintptr_t)&guest_vmcb);
+	guest_vmcb.tlb_control = 0;
+	read_exit(&guest_vmcb, left);
+}
+
 void svm_run(const struct pair_case *c, const struct guest_start *start, struct left *left)
 {
-	struct guest_registers registers = start->registers;
+	struct second_stage s2 = {
+		.root = PLACE_S2_TOP,
+		.host_nxe = c->flags & PAIR_HOST_NXE,
+		.host_smep = c->flags & PAIR_HOST_SMEP,
+	};
 
-	fill_vmcb(&guest_vmcb, start);
-	set_host(c);
-	*left = (struct left){ .kind = LEFT_OTHER };
-	svm_enter(&registers, (uint64_t)(uintptr_t)&guest_vmcb);
-	read_exit(&guest_vmcb, left);
+	svm_prepare(start, &s2);
+	svm_go(&start->registers, left);
 }

@@ -21,6 +21,8 @@
 #define ENTRY_IA32E BIT64(9)
 #define ENTRY_LOAD_EFER BIT64(15)
 
+#define INVEPT_ALL 2
+
 #define REASON_EXCEPTION 0u
 #define REASON_CPUID 10u
 #define REASON_VIOLATION 48u
@@ -201,18 +203,23 @@ static void put_guest(const struct guest_start *start)
 	    controls(MSR_TRUE_ENTRY, ENTRY_LOAD_EFER | (start->efer & EFER_LMA ? ENTRY_IA32E : 0)));
 }
 
-static void put_ept(const struct pair_case *c)
+void vmx_invept(uint64_t type, uint64_t pointer)
 {
-	uint64_t pointer = PLACE_S2_TOP | 3u << 3 | 6 | (c->flags & PAIR_AD ? BIT64(6) : 0);
-	uint64_t proc2 = PROC2_EPT | PROC2_UNRESTRICTED | (c->flags & PAIR_PML ? PROC2_PML : 0);
 	struct {
 		uint64_t pointer, reserved;
-	} all = { 0, 0 };
+	} operand = { pointer, 0 };
 
-	put(EPT_POINTER, pointer);
+	__asm__ volatile("invept %0, %1" : : "m"(operand), "r"(type) : "cc", "memory");
+}
+
+static void put_ept(const struct second_stage *s2)
+{
+	uint64_t proc2 = PROC2_EPT | PROC2_UNRESTRICTED | (s2->pml ? PROC2_PML : 0);
+
+	put(EPT_POINTER, s2->root);
 	put(PROC2_CONTROLS, controls(MSR_PROC2, proc2));
-	put(PML_INDEX, c->pml_index);
-	__asm__ volatile("invept %0, %1" : : "m"(all), "r"(UINT64_C(2)) : "cc", "memory");
+	put(PML_INDEX, s2->pml_index);
+	vmx_invept(INVEPT_ALL, 0);
 }
 
 static void read_exception(struct left *left)
@@ -261,20 +268,41 @@ static void read_exit(struct left *left)
 	}
 }
 
-void vmx_run(const struct pair_case *c, const struct guest_start *start, struct left *left)
+void vmx_prepare(const struct guest_start *start, const struct second_stage *s2)
+{
+	put_guest(start);
+	put_ept(s2);
+}
+
+void vmx_at(uint64_t rip)
+{
+	put(GUEST_RIP, rip);
+}
+
+void vmx_go(const struct guest_registers *registers, struct left *left)
 {
 	static bool launched;
-	struct guest_registers registers = start->registers;
+	struct guest_registers r = *registers;
 
-	put_guest(start);
-	put_ept(c);
 	*left = (struct left){ .kind = LEFT_OTHER };
-	if (!vmx_enter(&registers, launched)) {
+	if (!vmx_enter(&r, launched)) {
 		left->code = 0x1000 + get(INSTRUCTION_ERROR);
 		return;
 	}
 	launched = true;
-	left->eax = registers.rax;
+	left->eax = r.rax;
 	read_exit(left);
 	left->pml_index = get(PML_INDEX);
+}
+
+void vmx_run(const struct pair_case *c, const struct guest_start *start, struct left *left)
+{
+	struct second_stage s2 = {
+		.root = PLACE_S2_TOP | 3u << 3 | 6 | (c->flags & PAIR_AD ? BIT64(6) : 0),
+		.pml = c->flags & PAIR_PML,
+		.pml_index = c->pml_index,
+	};
+
+	vmx_prepare(start, &s2);
+	vmx_go(&start->registers, left);
 }

@@ -217,12 +217,15 @@ static void merged(const struct engine *engine)
 	world_merge(world, 0, 1);
 	judge_owes(world, 0, LEAF, (struct span){ page, 4 * page });
 	judge(flush->first == page && flush->last == 4 * page - 1, "the hull is larger");
+	judge(flush->ticket == world->pt.ticket, "its ticket is not the newest");
 	judge(world->pt.debts[MMV_DEBT_LEAF] == flush->debts[MMV_DEBT_LEAF], "debts are lost");
 	world_settle(world, 0);
 	judge(world->pt.debts[MMV_DEBT_LEAF] == 0, "debts are open");
-	/* Chains too. */
+	/* Chains too, and the newest ticket whichever of the two has it. */
+	call(world, 1, on(VERB_PROTECT, 2 * page, page));
 	call(world, 0, on(VERB_UNMAP, 0, block));
 	world_merge(world, 1, 0);
+	judge(world->work[1].flush.ticket == world->pt.ticket, "its ticket is old");
 	world_flush_done(world, 1, 1);
 	world_delete(world);
 }
@@ -288,11 +291,63 @@ static void tickets(const struct engine *engine)
 	world_delete(world);
 }
 
+/* No translation is lost, but a processor may still read the table that goes. */
+static void ticket_of_trim(const struct engine *engine)
+{
+	struct world *world = block_world(engine);
+	uint64_t page = page_of(engine), block = engine_size(engine, 1), seen = 0;
+
+	if ((engine->fixed_levels & 1) == 0) {
+		for (uint64_t gpa = 0; gpa < block; gpa += page)
+			call(world, 0, on(VERB_UNMAP, gpa, page));
+		world_settle(world, 0);
+		(void)mmv_pt_owed(&world->pt, &seen);
+		call(world, 0, on(VERB_TRIM, 0, block));
+		judge(world->work[0].flush.kinds == WALK, "trim owes WALK");
+		judge(mmv_pt_owed(&world->pt, &seen), "an empty table went");
+	}
+	world_delete(world);
+}
+
 static void test_tickets(void **unused)
 {
 	(void)unused;
 	for (size_t n = 0; n < engine_count; n++)
 		tickets(engines[n]);
+	for (size_t n = 0; n < engine_count; n++)
+		ticket_of_trim(engines[n]);
+}
+
+/* Everything is gone, and nothing more can be asked of the table but its flush. */
+static void destroyed(const struct engine *engine)
+{
+	struct world *world = block_world(engine);
+	const uint64_t end = engine_end(engine);
+	struct mmv_work *work = &world->work[0];
+	struct mmv_flush *flush = &work->flush;
+	uint64_t seen = 0;
+
+	(void)mmv_pt_owed(&world->pt, &seen);
+	judge_line(0, "destroy");
+	judge(engine->verbs->destroy(&world->pt, work) == MMV_OK, "destroy");
+	judge(flush->kinds == (LEAF | WALK) && flush->first == 0 && flush->last == end - 1,
+	      "its kinds and hull");
+	judge(flush->levels == (1u << engine->levels) - 1, "its levels");
+	judge(flush->detached != 0, "its tables");
+	judge(mmv_pt_owed(&world->pt, &seen), "its ticket");
+	judge(engine->verbs->destroy(&world->pt, work) == MMV_BAD_CONFIG, "destroy, twice");
+	work->steps = ALL;
+	judge(engine->verbs->flush_done(&world->pt, work) == MMV_OK, "flush_done");
+	model_free(&world->model);
+	arena_delete(world->arena);
+	free(world);
+}
+
+static void test_destroyed(void **unused)
+{
+	(void)unused;
+	for (size_t n = 0; n < engine_count; n++)
+		destroyed(engines[n]);
 }
 
 /*
@@ -508,9 +563,9 @@ int main(void)
 		cmocka_unit_test(test_second_owes),    cmocka_unit_test(test_through_old_table),
 		cmocka_unit_test(test_frozen_dirt),    cmocka_unit_test(test_merged),
 		cmocka_unit_test(test_foreign_record), cmocka_unit_test(test_tickets),
-		cmocka_unit_test(test_without_sink),   cmocka_unit_test(test_grace),
-		cmocka_unit_test(test_memory),	       cmocka_unit_test(test_memory_fields),
-		cmocka_unit_test(test_pools),
+		cmocka_unit_test(test_destroyed),      cmocka_unit_test(test_without_sink),
+		cmocka_unit_test(test_grace),	       cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_memory_fields),  cmocka_unit_test(test_pools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,7 @@ static bool model_agrees(const struct run *run, const struct act *act, const str
 	if (!page || page->poked)
 		return true;
 	if (gpa_of(act) != act->gpa && answer->table) {
-		bool writes = run->host.life.npt || !run->host.life.lean;
+		bool writes = host_table_writes(&run->host);
 
 		return !(away->prot & KEEP_R) || (writes && !(away->prot & KEEP_W));
 	}
@@ -345,7 +345,10 @@ static bool check_run(const char *machine, const char *argument)
 
 	if (!equals)
 		die("PROCESSOR=FILE");
-	run = (struct run){ .machine = machine, .name = argument, .host.memory = run.host.memory };
+	run = (struct run){ .machine = machine,
+			    .name = argument,
+			    .host.memory = run.host.memory,
+			    .host.model = run.host.model };
 	run.file = fopen(equals + 1, "r");
 	if (!run.file || !read_header(&run))
 		die("no output of the image");

@@ -64,6 +64,8 @@ void die(const char *what);
 void host_start(struct host *host, unsigned number, uint64_t seed);
 /* Sets flags as the processor does. */
 void host_touch(struct host *host, const struct act *act, struct answer *answer);
+/* Whether the guest's tables count as written when they are read. */
+bool host_table_writes(const struct host *host);
 /* NULL, or what the decoder says of it that is not so. */
 const char *host_decode(const struct host *host, const struct answer *answer,
 			const struct outcome *saw);

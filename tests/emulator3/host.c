@@ -76,9 +76,10 @@ static void make_ept(struct host *host)
 void host_start(struct host *host, unsigned number, uint64_t seed)
 {
 	if (!host->memory)
-		host->memory = calloc(1, CASE_RAM);
+		host->memory = aligned_alloc(KIB4, CASE_RAM);
 	if (!host->memory)
 		die("out of memory");
+	memset(host->memory, 0, CASE_RAM);
 	life_start(&host->life, number, seed, host->facts.has & HAS_AMD);
 	tables_make_guest(host->memory);
 	if (!tables_init(&host->tables, &host->facts, &host->life, host->memory))
@@ -154,15 +155,19 @@ void host_touch(struct host *host, const struct act *act, struct answer *answer)
  * The decoder
  */
 
-/* The access to a table is a write where flags are set in it by the processor's own rules; a fetch
- * is named if the host's mode tells it apart. */
+bool host_table_writes(const struct host *host)
+{
+	return host->tables.pt.config.features & MMV_PT_AD;
+}
+
+/* A fetch is named if the host's mode tells it apart. */
 static uint32_t access_of(const struct host *host, const struct answer *answer,
 			  const struct outcome *saw)
 {
 	bool npt = host->life.npt;
 
 	if (answer->table)
-		return npt || !host->life.lean ? MMV_ACCESS_WRITE : MMV_ACCESS_READ;
+		return host_table_writes(host) ? MMV_ACCESS_WRITE : MMV_ACCESS_READ;
 	if (npt && host->life.lean && answer->access.flags == MMV_ACCESS_FETCH &&
 	    !(saw->code & MMV_X86_PF_ID))
 		return MMV_ACCESS_READ;
@@ -187,6 +192,8 @@ const char *host_decode(const struct host *host, const struct answer *answer,
 {
 	const struct mmv_s2_translation *to = &answer->walk.s2.to;
 	struct mmv_exit_fault fault = decode(host, saw);
+	const uint32_t known =
+		MMV_EXIT_ACCESS | MMV_EXIT_RIGHTS | MMV_EXIT_GVA | MMV_EXIT_FINAL | MMV_EXIT_TABLE;
 	uint32_t place = answer->table ? MMV_EXIT_TABLE : MMV_EXIT_FINAL;
 
 	if (fault.gpa.raw != to->gpa.raw)
@@ -194,7 +201,7 @@ const char *host_decode(const struct host *host, const struct answer *answer,
 	if (fault.end != to->end)
 		return "another end";
 	if (saw->kind == SAW_MISCONFIG)
-		return fault.flags ? "flags" : NULL;
+		return fault.flags & known ? "what no misconfiguration tells" : NULL;
 	if ((fault.flags & (MMV_EXIT_TABLE | MMV_EXIT_FINAL)) != place)
 		return "another stage's address";
 	if (!(fault.flags & MMV_EXIT_ACCESS) || fault.access != access_of(host, answer, saw))

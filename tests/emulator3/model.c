@@ -127,8 +127,8 @@ static void unmap_page(struct page *page)
 
 static void protect_page(struct page *page, unsigned how)
 {
-	page->prot &= how;
-	page->aside &= how;
+	page->prot &= (uint8_t)how;
+	page->aside &= (uint8_t)how;
 	if (!(how & KEEP_W))
 		page->maybe_w = false;
 	if (how & KEEP_TRACK)
@@ -172,9 +172,7 @@ static struct want do_relax(struct model *model, const struct act *act)
 	uint64_t gpa = act->gpa, end = end_of(model, act);
 	enum mmv_status status = MMV_OK;
 
-	if (!can_express(model, act->how))
-		return (struct want){ .status = MMV_BAD_PROT, .left = act->size };
-	for (; gpa < end && status == MMV_OK; gpa += KIB4) {
+	for (; gpa < end; gpa += KIB4) {
 		struct page *page = model_page(model, gpa);
 
 		if (!page->leaf)
@@ -183,7 +181,7 @@ static struct want do_relax(struct model *model, const struct act *act)
 			status = MMV_READ_ONLY;
 		if (status != MMV_OK)
 			break;
-		page->prot |= page->aside | (act->how & (KEEP_R | KEEP_W | KEEP_X));
+		page->prot |= (uint8_t)(page->aside | (act->how & (KEEP_R | KEEP_W | KEEP_X)));
 		page->aside = 0;
 		page->tracked = false;
 		page->mmu_writable |= act->how & KEEP_W;

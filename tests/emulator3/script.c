@@ -16,6 +16,7 @@
 #define VIEW_PAGE (AREA_VIEW + 8 * PAGE)
 #define POKED (AREA_SMALL + 24 * PAGE)
 #define FIXED_LIVES 4u
+#define PROBES 3u
 
 static const struct act common[] = {
 	/* Nothing is there. */
@@ -351,21 +352,16 @@ static unsigned choose_how(struct life *life, enum act_verb verb)
 	static const unsigned gains[] = { RWX, RWX, RW, RX, R };
 	unsigned how;
 
-	switch (verb) {
-	case DO_PROTECT:
-		how = keeps[below(life, 8)];
-		break;
-	case DO_RELAX:
-		how = gains[below(life, 5)];
-		break;
-	case DO_FIX:
+	if (verb == DO_FIX)
 		return below(life, TOUCHES);
-	case DO_NOTE:
+	if (verb == DO_NOTE)
 		return 1 + below(life, 3);
-	default:
+	if (verb == DO_PROTECT)
+		how = keeps[below(life, 8)];
+	else if (verb == DO_RELAX)
+		how = gains[below(life, 5)];
+	else
 		how = maps[below(life, 6)];
-		break;
-	}
 	return life->npt && life->lean ? how | KEEP_X : how;
 }
 
@@ -383,15 +379,16 @@ static uint64_t probe(struct life *life, const struct act *act, unsigned area)
 static void dice_next(struct life *life)
 {
 	static const enum act_verb verbs[] = {
-		DO_MAP,	    DO_MAP,   DO_MAP,	   DO_MAP,     DO_MAP,	   DO_MAP,     DO_MOVE,
-		DO_MOVE,    DO_UNMAP, DO_UNMAP,	   DO_PROTECT, DO_PROTECT, DO_PROTECT, DO_PROTECT,
-		DO_RELAX,   DO_RELAX, DO_FIX,	   DO_FIX,     DO_AGE,	   DO_HARVEST, DO_HARVEST,
-		DO_HARVEST, DO_SPLIT, DO_COLLAPSE, DO_TRIM,    DO_NOTE,
+		DO_MAP,	    DO_MAP,	DO_MAP,	  DO_MAP,      DO_MAP,	 DO_MAP,     DO_MOVE,
+		DO_MOVE,    DO_MOVE,	DO_UNMAP, DO_UNMAP,    DO_UNMAP, DO_PROTECT, DO_PROTECT,
+		DO_PROTECT, DO_PROTECT, DO_RELAX, DO_RELAX,    DO_FIX,	 DO_FIX,     DO_AGE,
+		DO_HARVEST, DO_HARVEST, DO_SPLIT, DO_COLLAPSE, DO_TRIM,	 DO_NOTE,
 	};
 	static const unsigned area_of[] = { 0, 0, 0, 0, 1, 2, 2 };
 	struct act act = { .verb = verbs[below(life, sizeof(verbs) / sizeof(verbs[0]))] };
 	unsigned area = area_of[below(life, 7)];
-	uint64_t probes[3];
+	uint64_t probes[PROBES];
+	unsigned touches[PROBES];
 
 	if (act.verb == DO_NOTE && area == 2)
 		area = 0;
@@ -400,17 +397,18 @@ static void dice_next(struct life *life)
 	else
 		choose_small(life, &act, area);
 	act.how = choose_how(life, act.verb);
-	if (act.verb == DO_NOTE || act.verb == DO_FIX)
-		act.size = PAGE;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < PROBES; i++) {
 		probes[i] = probe(life, &act, area);
+		touches[i] = below(life, TOUCHES);
+		add_touch(life, probes[i], touches[i]);
+	}
 	if (act.verb == DO_FIX)
 		act.gpa = probes[0];
-	for (unsigned i = 0; i < 3; i++)
-		add_touch(life, probes[i], below(life, TOUCHES));
+	if (act.verb == DO_NOTE || act.verb == DO_FIX)
+		act.size = PAGE;
 	add(life, &act);
-	for (unsigned i = 0; i < 3; i++)
-		add_touch(life, probes[i], below(life, TOUCHES));
+	for (unsigned i = 0; i < PROBES; i++)
+		add_touch(life, probes[i], below(life, 4) ? touches[i] : below(life, TOUCHES));
 	if (below(life, 3) != 0)
 		return;
 	add(life, &(struct act){ DO_FIX, probes[0], PAGE, .how = TOUCH_WRITE });

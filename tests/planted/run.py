@@ -83,14 +83,42 @@ def judge_objects(work, cc):
 	return judges
 
 
-def build(tree, judge, cc):
-	sources = sorted((tree / "lib").rglob("*.c"))
-	objects = tree / "objects"
-	objects.mkdir()
-	flags = [f"-I{tree / 'include'}", f"-I{tree / 'lib'}"]
-	exe = tree / "enumerate"
-	made = objects_of(sources, flags, objects, cc)
-	run_cc([*cc, *map(str, [*made, *judge]), "-lpthread", "-o", str(exe)])
+def library_object(tree, source, cc):
+	made = tree / "objects" / (source.replace("/", "-") + ".o")
+	made.parent.mkdir(exist_ok=True)
+	flags = ["-O1", "-std=c11", "-w", "-MMD", f"-I{tree / 'include'}", f"-I{tree / 'lib'}"]
+	run_cc([*cc, *flags, "-c", str(tree / source), "-o", str(made)])
+	return made
+
+
+class Library:
+	"""The library as it is: its objects, and which files each was made of."""
+
+	def __init__(self, work, cc):
+		self.tree, self.cc = work / "clean", cc
+		self.tree.mkdir()
+		copy_sources(self.tree)
+		sources = [str(path.relative_to(self.tree)) for path in sorted(self.tree.rglob("*.c"))]
+		self.objects = {source: library_object(self.tree, source, cc) for source in sources}
+		self.made_of = {source: self.names(made) for source, made in self.objects.items()}
+
+	def names(self, made):
+		files = made.with_suffix(".d").read_text(encoding="utf-8").replace("\\\n", " ").split()[1:]
+		return {os.path.relpath(name, self.tree) for name in files}
+
+	def with_plant(self, tree, name):
+		"""Objects of a copy in which that file is another."""
+		made = dict(self.objects)
+		for source in made:
+			if name in self.made_of[source]:
+				made[source] = library_object(tree, source, self.cc)
+		if made == self.objects:
+			raise Wrong(f"nothing is made of {name}")
+		return made.values()
+
+
+def link(objects, judge, exe, cc):
+	run_cc([*cc, *map(str, [*objects, *judge]), "-lpthread", "-o", str(exe)])
 	return exe
 
 
@@ -106,21 +134,19 @@ def enumerate_with(exe, threads, timeout):
 	return done.returncode, found.group(1) if found else None, found.group(2) if found else ""
 
 
-def check_clean(work, name, judge, args):
-	tree = work / f"clean-{name}"
-	tree.mkdir()
-	copy_sources(tree)
-	exe = build(tree, judge, args.cc)
+def check_clean(library, judge, args):
+	exe = link(library.objects.values(), judge, library.tree / "enumerate", args.cc)
 	status, space, what = enumerate_with(exe, args.threads, args.timeout)
 	if status != 0:
 		raise Wrong(f"the library as it is fails, in {space}: {what}")
 
 
-def try_plant(work, plant, judge, args):
+def try_plant(library, plant, judge, args):
+	work = library.tree.parent
 	tree = pathlib.Path(tempfile.mkdtemp(prefix="plant", dir=work))
 	copy_sources(tree)
 	plant_in(tree, plant)
-	exe = build(tree, judge, args.cc)
+	exe = link(library.with_plant(tree, plant["file"]), judge, tree / "enumerate", args.cc)
 	status, space, what = enumerate_with(exe, args.threads, args.timeout)
 	shutil.rmtree(tree)
 	if status != 1 or space is None:
@@ -128,19 +154,19 @@ def try_plant(work, plant, judge, args):
 	return space, what
 
 
-def result_of(work, plant, judges, args):
+def result_of(library, plant, judges, args):
 	"""Where it was found, and whether it was."""
 	try:
-		space, what = try_plant(work, plant, judges[plant.get("judge", "guest")], args)
+		space, what = try_plant(library, plant, judges[plant.get("judge", "guest")], args)
 		return f"{space}: {what}", True
 	except Wrong as wrong:
 		return f"FAILED: {wrong}", False
 
 
-def run_plants(work, plants, judges, args):
+def run_plants(library, plants, judges, args):
 	failures = 0
 	with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-		results = pool.map(lambda plant: result_of(work, plant, judges, args), plants)
+		results = pool.map(lambda plant: result_of(library, plant, judges, args), plants)
 		for plant, (result, found) in zip(plants, results):
 			failures += not found
 			print(f"{plant['family']:<20} {plant['name']:<60} {result}", flush=True)
@@ -169,9 +195,10 @@ def main():
 		with tempfile.TemporaryDirectory(prefix="planted-") as temporary:
 			work = pathlib.Path(temporary)
 			judges = judge_objects(work, args.cc)
-			for name, judge in judges.items():
-				check_clean(work, name, judge, args)
-			failures = run_plants(work, plants, judges, args)
+			library = Library(work, args.cc)
+			for judge in judges.values():
+				check_clean(library, judge, args)
+			failures = run_plants(library, plants, judges, args)
 	except Wrong as wrong:
 		print(f"FAILED: {wrong}")
 		return 1

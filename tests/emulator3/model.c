@@ -68,11 +68,22 @@ static bool can_express(const struct model *model, unsigned how)
  * Map
  */
 
-static bool is_there(const struct page *page, const struct act *act, uint64_t gpa)
+/* Whether W is in force, where the model cannot know: as the library says. */
+static bool has_w(const struct tables *t, uint64_t gpa)
+{
+	struct mmv_found found;
+
+	return tables_lookup(t, gpa, &found) && found.leaf.prot & MMV_PROT_WRITE;
+}
+
+static bool is_there(const struct page *page, const struct tables *t, const struct act *act,
+		     uint64_t gpa)
 {
 	uint8_t rights = act->how & (KEEP_R | KEEP_W | KEEP_X);
 	uint64_t frame = (act->hpa + (gpa - act->gpa)) / KIB4;
 
+	if (page->maybe_w && act->how & KEEP_W && !has_w(t, gpa))
+		return false;
 	return !page->tracked && page->frame == frame && (page->prot & rights) == rights;
 }
 
@@ -88,7 +99,7 @@ static void map_page(struct page *page, const struct act *act, uint64_t gpa)
 	page->maybe_w = lazy && act->how & KEEP_W;
 }
 
-static struct want do_map(struct model *model, const struct act *act)
+static struct want do_map(struct model *model, const struct tables *t, const struct act *act)
 {
 	struct want want = { .status = MMV_OK };
 	uint64_t gpa = act->gpa, end = end_of(model, act);
@@ -100,9 +111,7 @@ static struct want do_map(struct model *model, const struct act *act)
 
 		if (!page->leaf) {
 			map_page(page, act, gpa);
-		} else if (page->maybe_w && act->how & KEEP_W) {
-			want.open = true;
-		} else if (!is_there(page, act, gpa)) {
+		} else if (!is_there(page, t, act, gpa)) {
 			want.status = MMV_EXISTS;
 			break;
 		}
@@ -211,29 +220,29 @@ static void fix_page(struct page *page, unsigned touch)
 	page->prot |= page->aside;
 	page->aside = 0;
 	page->tracked = false;
-	if (touch == TOUCH_WRITE && page->mmu_writable) {
+	if (touch == TOUCH_WRITE) {
 		page->prot |= KEEP_W;
 		page->maybe_w = false;
 	}
 }
 
+/* An error changes nothing. */
 static struct want do_fix(struct model *model, const struct tables *t, const struct act *act)
 {
 	static const uint8_t needs[TOUCHES] = { KEEP_R, KEEP_W, KEEP_X };
 	const struct page *page = model_page(model, act->gpa);
-	struct want want = { .status = MMV_OK };
 	uint64_t gpa, end;
 
 	if (!page->leaf)
 		return (struct want){ .status = MMV_NOT_MAPPED };
+	if (act->how == TOUCH_WRITE && !page->mmu_writable)
+		return (struct want){ .status = MMV_READ_ONLY };
+	if (act->how != TOUCH_WRITE && !((page->prot | page->aside) & needs[act->how]))
+		return (struct want){ .status = MMV_BAD_PROT };
 	leaf_of(t, act->gpa, &gpa, &end);
 	for (; gpa < end; gpa += KIB4)
 		fix_page(model_page(model, gpa), act->how);
-	if (act->how == TOUCH_WRITE && !page->mmu_writable)
-		want.status = MMV_READ_ONLY;
-	else if ((page->prot & needs[act->how]) != needs[act->how])
-		want.status = MMV_BAD_PROT;
-	return want;
+	return (struct want){ .status = MMV_OK };
 }
 
 static void track_page(struct page *page)
@@ -305,10 +314,10 @@ struct want model_do(struct model *model, const struct tables *t, const struct a
 {
 	switch (act->verb) {
 	case DO_MAP:
-		return do_map(model, act);
+		return do_map(model, t, act);
 	case DO_MOVE:
 		(void)do_unmap(model, act);
-		return do_map(model, act);
+		return do_map(model, t, act);
 	case DO_UNMAP:
 		return do_unmap(model, act);
 	case DO_PROTECT:

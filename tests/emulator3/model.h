@@ -34,7 +34,6 @@ struct model {
 struct want {
 	enum mmv_status status;
 	uint64_t left;
-	bool open; /* the model does not know */
 };
 
 void model_start(struct model *model, const struct tables *t);

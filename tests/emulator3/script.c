@@ -297,8 +297,8 @@ static const struct {
 	uint64_t first;
 	unsigned pages;
 } areas[] = {
-	{ AREA_SMALL, SMALL_SIZE / PAGE },
-	{ AREA_HIGH, HIGH_SIZE / PAGE },
+	{ AREA_SMALL, 3 * MIB2 / PAGE },
+	{ AREA_HIGH, MIB2 / PAGE },
 };
 
 static void choose_small(struct life *life, struct act *act, unsigned area)
@@ -427,7 +427,7 @@ void life_start(struct life *life, unsigned number, uint64_t seed, bool npt)
 			       .lean = number & 1,
 			       .eager = !(number & 2),
 			       .dice = number >= FIXED_LIVES,
-			       .rounds = 200 };
+			       .rounds = 120 };
 }
 
 bool life_next(struct life *life, struct act *act)

@@ -372,16 +372,16 @@ static void hash_range(const struct tables *t, struct mmv_cursor cursor, uint32_
 		done->status = 0x200u + (uint32_t)status;
 }
 
-/* Without the optional flush after AGE, A comes back when the processor likes. */
-static void hash_all(const struct tables *t, struct done *done)
+/* The GiB that the act was about. Without the optional flush after AGE, A comes back when the
+ * processor likes. */
+static void hash_area(const struct tables *t, uint64_t gpa, struct done *done)
 {
+	uint64_t first = gpa & ~(GIB - 1);
 	uint32_t ignore = t->life->eager ? 0 : MMV_LEAF_ACCESSED;
 
 	done->hash = MMV_HASH_START;
-	hash_range(t, (struct mmv_cursor){ .gpa = CASE_RAM, .end = AREA_AWAY }, ignore, done);
-	hash_range(t, (struct mmv_cursor){ .gpa = AREA_AWAY, .end = AREA_VIEW }, OPEN_FLAGS, done);
-	hash_range(t, (struct mmv_cursor){ .gpa = AREA_VIEW, .end = BIT64(GPA_BITS) }, ignore,
-		   done);
+	hash_range(t, (struct mmv_cursor){ .gpa = first, .end = first + GIB },
+		   first == AREA_AWAY ? OPEN_FLAGS : ignore, done);
 }
 
 /* What the sink has of the range, which goes. */
@@ -422,7 +422,7 @@ void tables_end(struct tables *t, const struct act *act, struct done *done)
 		done->dirty = drain(t, act);
 	done->pool = t->work.pool.count;
 	if (act->verb != DO_POKE)
-		hash_all(t, done);
+		hash_area(t, act->gpa, done);
 }
 
 bool tables_destroy(struct tables *t)

@@ -113,7 +113,7 @@ enum mmv_status mmv_flush_svm(const struct mmv_pt *pt, const struct mmv_flush *f
 {
 	struct mmv_tlb_op op;
 
-	if (!pt || !tlb || !plan || !is_x86(pt) || !tlb->asid ||
+	if (!pt || !tlb || !plan || !is_x86(pt) || !tlb->asid || tlb->new_asid == tlb->asid ||
 	    tlb->flags & ~(MMV_SVM_FLUSH_BY_ASID | MMV_SVM_LINEAR))
 		return MMV_BAD_CONFIG;
 	op = flush_asid(tlb);
@@ -129,12 +129,13 @@ enum mmv_status mmv_flush_svm(const struct mmv_pt *pt, const struct mmv_flush *f
 /*
  * Sequentially consistent, number and ticket: either the vCPU finds the ticket, or who opened the
  * debt finds the vCPU running. Were the number stored after the ticket is read, both could miss.
+ * Begun again, it is another turn: who waits for the last one waits no more.
  */
 bool mmv_turn_begin(struct mmv_turn *turn, const struct mmv_pt *pt, uint32_t processor)
 {
 	uint64_t place = (uint64_t)processor + 1;
 
-	__atomic_store_n(&turn->number, turn->number | 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&turn->number, (turn->number + 1) | 1, __ATOMIC_SEQ_CST);
 	if (turn->place != place)
 		turn->seen = UINT64_MAX;
 	turn->place = place;

@@ -151,19 +151,21 @@ enum mmv_status mmv_log_settle(struct mmv_log *log, struct mmv_pt *pt, struct mm
 	return status;
 }
 
-void mmv_log_merge(struct mmv_log *log, const struct mmv_pt *pt, struct mmv_flush *into,
-		   struct mmv_flush *from)
+enum mmv_status mmv_log_merge(struct mmv_log *log, const struct mmv_pt *pt, struct mmv_flush *into,
+			      struct mmv_flush *from)
 {
-	const struct mmv_log_op op = {
+	struct mmv_log_op op = {
 		.verb = MMV_LOG_MERGE,
 		.format = (uint8_t)pt->format,
 		.gpa = place_of(log, into),
 		.size = place_of(log, from),
 	};
+	enum mmv_status status = mmv_flush_merge(pt, into, from);
 
-	mmv_flush_merge(pt, into, from);
+	op.status = (uint8_t)status;
 	if (log)
 		mmv_log_add(log, &op);
+	return status;
 }
 
 void mmv_log_cpu_access(struct mmv_log *log, const struct mmv_pt *pt, uint64_t gpa, uint32_t access)

@@ -118,8 +118,18 @@ uint32_t mmv_pool_move(struct mmv_pool *to, struct mmv_pool *from, uint32_t coun
 	return moved;
 }
 
-void mmv_flush_merge(const struct mmv_pt *pt, struct mmv_flush *into, struct mmv_flush *from)
+enum mmv_status mmv_flush_merge(const struct mmv_pt *pt, struct mmv_flush *into,
+				struct mmv_flush *from)
 {
+	if (is_of_other(pt, into) || is_of_other(pt, from))
+		return MMV_BAD_CONFIG;
+	mmv_flush_add(pt, into, from);
+	return MMV_OK;
+}
+
+void mmv_flush_add(const struct mmv_pt *pt, struct mmv_flush *into, struct mmv_flush *from)
+{
+	into->pt = pt;
 	if (from->kinds) {
 		into->first = into->kinds && into->first < from->first ? into->first : from->first;
 		into->last = into->kinds && into->last > from->last ? into->last : from->last;
@@ -130,7 +140,8 @@ void mmv_flush_merge(const struct mmv_pt *pt, struct mmv_flush *into, struct mmv
 	for (unsigned i = 0; i < MMV_DEBTS; i++)
 		into->debts[i] += from->debts[i];
 	if (from->detached) {
-		page_of(pt->mem, from->detached_last)->next = into->detached;
+		page_of(pt->mem, from->detached_last)->next =
+			into->detached ? into->detached : CHAIN_END;
 		into->detached = from->detached;
 		into->detached_last =
 			into->detached_last ? into->detached_last : from->detached_last;
@@ -151,6 +162,8 @@ static bool close_debt(uint32_t *debt, uint32_t n)
 
 enum mmv_status mmv_pt_settle(struct mmv_pt *pt, struct mmv_flush *flush)
 {
+	if (is_of_other(pt, flush))
+		return MMV_BAD_CONFIG;
 	for (unsigned i = 0; i < MMV_DEBTS; i++) {
 		if (close_debt(&pt->debts[i], flush->debts[i]))
 			continue;
@@ -159,6 +172,7 @@ enum mmv_status mmv_pt_settle(struct mmv_pt *pt, struct mmv_flush *flush)
 		return MMV_BAD_CONFIG;
 	}
 	*flush = (struct mmv_flush){
+		.pt = pt,
 		.detached = flush->detached,
 		.detached_last = flush->detached_last,
 	};
@@ -183,14 +197,6 @@ static unsigned index_bits(const struct mmv_pt *pt)
 static unsigned span_lg2(const struct mmv_pt *pt, unsigned level)
 {
 	return pt->mem->page_lg2 + index_bits(pt) * (level + 1);
-}
-
-uint32_t mmv_pt_middle(const struct mmv_pt *pt, unsigned level, uint64_t gpa)
-{
-	unsigned lg2 = span_lg2(pt, level);
-	uint64_t middle = (gpa >> lg2 << lg2) + MMV_BIT(lg2 - 1);
-
-	return level + 1 == pt->config.levels ? 0 : (uint32_t)(middle >> (span_lg2(pt, 0) - 1));
 }
 
 uint64_t mmv_pt_pages(const struct mmv_pt *pt, uint64_t gpa, uint64_t size)

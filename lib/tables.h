@@ -69,10 +69,13 @@ static inline void pool_give(struct mmv_work *work, uint32_t page)
 	work->stats.tables_home++;
 }
 
+/* The last of a chain of detached tables: of a table that is linked, `next` is 0. */
+#define CHAIN_END UINT32_MAX
+
 static inline void chain_push(const struct mmv_table_mem *mem, struct mmv_flush *flush,
 			      uint32_t page)
 {
-	page_of(mem, page)->next = flush->detached;
+	page_of(mem, page)->next = flush->detached ? flush->detached : CHAIN_END;
 	flush->detached = page;
 	if (!flush->detached_last)
 		flush->detached_last = page;
@@ -80,12 +83,21 @@ static inline void chain_push(const struct mmv_table_mem *mem, struct mmv_flush 
 
 static inline uint32_t chain_pop(const struct mmv_table_mem *mem, struct mmv_flush *flush)
 {
-	uint32_t page = flush->detached;
+	uint32_t page = flush->detached, next = page_of(mem, page)->next;
 
-	flush->detached = page_of(mem, page)->next;
+	flush->detached = next == CHAIN_END ? 0 : next;
 	if (!flush->detached)
 		flush->detached_last = 0;
 	return page;
+}
+
+/* mmv_flush_merge, of records that are known to be of *pt. */
+void mmv_flush_add(const struct mmv_pt *pt, struct mmv_flush *into, struct mmv_flush *from);
+
+/* Whether there is something in the record, and of another table. */
+static inline bool is_of_other(const struct mmv_pt *pt, const struct mmv_flush *flush)
+{
+	return (flush->kinds | flush->detached) && flush->pt != pt;
 }
 
 #endif

@@ -87,8 +87,7 @@ static enum mmv_status do_merge(struct world *world, const struct mmv_log_op *op
 
 	if (!into || !from)
 		return MMV_BAD_CONFIG;
-	mmv_flush_merge(&world->pt, into, from);
-	return MMV_OK;
+	return mmv_flush_merge(&world->pt, into, from);
 }
 
 static enum mmv_status do_settle(struct world *world, const struct mmv_log_op *op,

@@ -12,8 +12,11 @@
  *             fault = mmv_exit_decode_misconfig(physical);
  *             break;
  *     }
- *     if (fault.end == MMV_END_DENIED)
+ *     if (fault.end != MMV_END_RESERVED)
  *             status = mmv_ept_fix(&pt, &work, fault.gpa.raw, fault.access, &found);
+ *
+ * NOT_PRESENT may be fixed, too: a page that access tracking holds has no rights, and the processor
+ * cannot tell it from one that is not mapped.
  *
  * Sources: Intel SDM volume 3, "Exit Qualification for EPT Violations" and "Basic VM-Exit
  * Information"; AMD64 APM volume 2, "Nested versus Guest Page Faults, Fault Ordering".
@@ -34,9 +37,11 @@ extern "C" {
 /* What the processor and its controls define. Without one, the bits in question are not looked at,
  * and not made. */
 #define MMV_EXIT_FACT_ADVANCED 0x01u /**< EPT: IA32_VMX_EPT_VPID_CAP[22]: bits 11:9 */
-#define MMV_EXIT_FACT_MBEC 0x02u     /**< EPT: mode-based execute control is on: bit 6 */
-#define MMV_EXIT_FACT_SHSTK 0x04u    /**< EPT: EPTP[7] is 1: bit 14 */
-#define MMV_EXIT_FACT_VERIFY 0x08u   /**< EPT: guest-paging verification is on: bit 15 */
+/** EPT: mode-based execute control is on: bit 6. Without ADVANCED, which of the two execute rights a
+ *  fetch has missed is not known, and `access` asks for the supervisor's. */
+#define MMV_EXIT_FACT_MBEC 0x02u
+#define MMV_EXIT_FACT_SHSTK 0x04u  /**< EPT: EPTP[7] is 1: bit 14 */
+#define MMV_EXIT_FACT_VERIFY 0x08u /**< EPT: guest-paging verification is on: bit 15 */
 #define MMV_EXIT_FACT_GMET \
 	0x10u /**< NPT: guest-mode execute trap is on: U/S tells fetches apart \
 				  */

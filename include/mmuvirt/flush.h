@@ -131,7 +131,7 @@ struct mmv_svm_tlb {
  * flush: NULL: all of the table, as mmv_pt_owed asks.
  *
  * MMV_OK: *plan is set. MMV_BAD_CONFIG: a pointer is NULL; a format other than NPT and PAE; an ASID
- *   of 0, which is the host's; an unknown flag.
+ *   of 0, which is the host's; a new ASID that is the old one; an unknown flag.
  * Context: any; the caller keeps *pt alive.
  */
 MMV_MUST_CHECK enum mmv_status mmv_flush_svm(const struct mmv_pt *pt, const struct mmv_flush *flush,
@@ -169,7 +169,8 @@ struct mmv_turn {
  * debt was opened since the last turn, or the last turn was on another processor.
  *
  * From the call to the entry nothing may come between: interrupts are off, so that a request which
- * arrives makes the guest exit at once. If something did come, call again; no end is needed before.
+ * arrives makes the guest exit at once. If something did come, call again; no end is needed before: it
+ * is the next turn.
  * Context: reader of *pt; *turn is the vCPU's own.
  */
 bool mmv_turn_begin(struct mmv_turn *turn, const struct mmv_pt *pt, uint32_t processor);

@@ -22,7 +22,7 @@
  *
  *     struct mmv_range range = { gpa, size };
  *     status = mmv_ept_unmap(&pt, &work, &range);
- *     if (work.flush.kinds) {
+ *     if (work.flush.kinds & (MMV_FLUSH_LEAF | MMV_FLUSH_WALK)) {
  *             invept_on_all_cpus();                      see flush.h
  *             mmv_pt_settle(&pt, &work.flush);
  *     }
@@ -35,7 +35,7 @@
  * ===============================
  * One reader-writer lock for each object. Functions whose Context says reader or sharer: under the
  * lock, shared. Those that say owner: under the lock, exclusive. After any mutator, with the lock
- * dropped or not: if work.flush.kinds, flush all processors, then mmv_pt_settle. If
+ * dropped or not: if work.flush.kinds has LEAF or WALK, flush all processors, then mmv_pt_settle. If
  * work.flush.detached, take the lock exclusive once after that flush, and call flush_done. Each
  * thread has its own struct mmv_work. doc/obligations.md has the finer recipes.
  *
@@ -88,9 +88,9 @@ struct mmv_table_window {
 
 /** What the library keeps of one page. Zero at first; then the library's own. */
 struct mmv_table_page {
-	uint32_t next; /**< the next page of a chain; 0: none */
-	/** Of a table: the middle of the addresses that it covers, as mmv_pt_middle has it. 0 of a
-	 *  root or a page without a use. */
+	uint32_t next; /**< the next page of a chain; 0: none; ~0: the last of detached ones */
+	/** Of a table: the middle of the addresses that it covers, divided by half of what a table
+	 *  of level 0 covers: its lowest 1 tells the level. 0 of a root or a page without a use. */
 	uint32_t middle;
 };
 
@@ -170,9 +170,10 @@ enum {
 
 /** Zero at first. Mutators add to it; mmv_flush_merge adds one to another of the same table. */
 struct mmv_flush {
-	uint32_t kinds;	 /**< MMV_FLUSH_* */
-	uint32_t levels; /**< bit L: entries of tables of level L changed */
-	uint64_t first;	 /**< the hull of the addresses: first <= gpa <= last */
+	const struct mmv_pt *pt; /**< whose it is, while kinds or detached is not 0 */
+	uint32_t kinds;		 /**< MMV_FLUSH_* */
+	uint32_t levels;	 /**< bit L: entries of tables of level L changed */
+	uint64_t first;		 /**< the hull of the addresses: first <= gpa <= last */
 	uint64_t last;
 	uint64_t ticket; /**< the newest of its debts */
 	uint32_t debts[MMV_DEBTS];
@@ -217,7 +218,8 @@ struct mmv_pt_stats {
 	uint64_t tables_home;	  /**< pages that came back to it */
 	uint64_t subtrees_linked; /**< tables linked, with all that is below */
 	uint64_t subtrees_detached;
-	uint64_t rights_removed; /**< entries that lost a right */
+	uint64_t
+		rights_removed; /**< entries, of a harvest runs of entries, that lost a right or D */
 	uint64_t rights_added;
 	uint64_t splits, collapses;
 	uint64_t push_downs;   /**< of lazy write-protection */
@@ -245,7 +247,7 @@ struct mmv_work {
 
 /* Features of the processor and of the configuration, for all formats. */
 #define MMV_PT_2M 0x01u	       /**< leaves at level 1 */
-#define MMV_PT_1G 0x02u	       /**< leaves at level 2 */
+#define MMV_PT_1G 0x02u	       /**< leaves at level 2; with MMV_PT_2M only */
 #define MMV_PT_AD 0x04u	       /**< the processor sets accessed and dirty flags. x86: always on */
 #define MMV_PT_EXEC 0x08u      /**< execution can be denied. EPT: always; x86: EFER.NXE */
 #define MMV_PT_EXEC_ONLY 0x10u /**< EPT: execute-only leaves */
@@ -364,7 +366,7 @@ struct mmv_check {
 	uint64_t tables[MMV_LEVELS_MAX]; /**< by level */
 	uint64_t leaves[MMV_LEVELS_MAX]; /**< present or tracked, by the level they are at */
 	uint64_t notes, frozen;
-	uint64_t lazy; /**< level-1 tables entries without W */
+	uint64_t lazy; /**< level-1 table entries without W */
 	/** Of MMV_CORRUPT: where, what, why. */
 	uint64_t gpa, raw;
 	uint32_t level;
@@ -376,15 +378,21 @@ struct mmv_check {
  * =====
  */
 
-/** Adds *from to *into, and empties *from. Both are of *pt. Context: owner of both records. */
-void mmv_flush_merge(const struct mmv_pt *pt, struct mmv_flush *into, struct mmv_flush *from);
+/**
+ * Adds *from to *into, and empties *from.
+ *
+ * MMV_OK. MMV_BAD_CONFIG: one of them is of another table than *pt; nothing is changed.
+ * Context: owner of both records.
+ */
+MMV_MUST_CHECK enum mmv_status mmv_flush_merge(const struct mmv_pt *pt, struct mmv_flush *into,
+					       struct mmv_flush *from);
 
 /**
  * Asserts that every processor has dropped all that the record names (or will, before it next runs
  * on this table: see mmv_pt_owed), and closes its debts. The detached chain stays for flush_done;
  * all else of the record is emptied.
  *
- * MMV_OK. MMV_BAD_CONFIG: the record is not of this table: it has more debts than are open. Nothing
+ * MMV_OK. MMV_BAD_CONFIG: the record is of another table, or has more debts than are open. Nothing
  * is changed then.
  * Context: sharer.
  */
@@ -400,10 +408,6 @@ MMV_MUST_CHECK enum mmv_status mmv_pt_settle(struct mmv_pt *pt, struct mmv_flush
  */
 bool mmv_pt_owed(const struct mmv_pt *pt, uint64_t *seen);
 
-/** The middle of what the table of that level covers which has gpa, in the form of struct
- *  mmv_table_page. Context: any. */
-uint32_t mmv_pt_middle(const struct mmv_pt *pt, unsigned level, uint64_t gpa);
-
 /** How many table pages mapping, splitting and unmapping the range can take at most, if that is
  * done in one call, by nobody else, with any leaf size. What comes of a range that is no range is
  * 0. Context: any. */
@@ -418,12 +422,13 @@ uint64_t mmv_pt_pages(const struct mmv_pt *pt, uint64_t gpa, uint64_t size);
  * As mmv_ept_, mmv_npt_, mmv_pae_. Mutators answer, besides what is said at each:
  *
  *  - MMV_OK: all is done; range.size is 0;
- *  - MMV_MORE: the budget; MMV_NEED_TABLES: the pool is empty; MMV_RETRY: a race was lost, or
- *    another thread is in the middle of a change; MMV_NEED_FLUSH: settle first. The range is what
- *    is left;
+ *  - MMV_MORE: the budget; MMV_NEED_TABLES: the pool has too few pages, at most
+ *    MMV_TABLES_PER_FAULT for a page; MMV_RETRY: a race was lost, or another thread is in the
+ *    middle of a change; MMV_NEED_FLUSH: settle first, or wait, if the record is empty: the debt
+ *    is another's. The range is what is left;
  *  - MMV_BAD_ALIGN, MMV_BAD_RANGE: gpa, hpa or size; nothing is done;
  *  - MMV_BAD_CONFIG: *pt is of another format, was not initialised, or is destroyed; work->pool is
- *    of other memory;
+ *    of other memory; work->flush is of another table, and not empty;
  *  - MMV_CORRUPT: an entry or a table is none that the library made. The object is frozen: every
  *    mutator answers that from now on.
  *
@@ -461,7 +466,8 @@ uint64_t mmv_pt_pages(const struct mmv_pt *pt, uint64_t gpa, uint64_t size);
  *   that are partly in the range are split. MMV_READ_ONLY: WRITE, and a leaf is not
  *   HOST_WRITABLE. MMV_NOT_MAPPED. MMV_BAD_PROT. Owes RELAX. Sharer.
  * fix(pt, work, gpa, access, found): a fault of that access (MMV_ACCESS_READ, WRITE, FETCH,
- *   USER; the walker's MMV_S2_* have the same values), at any gpa of a page: gives back what
+ *   with USER or SHSTK; or the walker's MMV_S2_*: with MMV_PT_AD, an access to a table of the
+ *   guest's asks for W), at any gpa of a page: gives back what
  *   tracking put aside; for a write, gives W to a leaf that is MMU_WRITABLE, sets its A and D,
  *   and, in a block that is lazily protected, first pushes the protection down to the other
  *   leaves, once the debt of the protection is settled (NEED_FLUSH before). *found: a lookup
@@ -473,15 +479,19 @@ uint64_t mmv_pt_pages(const struct mmv_pt *pt, uint64_t gpa, uint64_t size);
  *   page that loses W so goes to the sink. Owes AGE; LEAF where a W went. Sharer.
  * harvest(pt, work, range): sends what is dirty to the sink and makes it clean, so that the
  *   next write is seen: clears D; without MMV_PT_AD, clears W of what is writable (in lazily
- *   protected blocks, nothing is). A report is: harvest, flush and settle, report. Owes LEAF for
- *   what was dirty. A large leaf that touches the range is harvested whole. Sharer.
+ *   protected blocks, nothing is). Owes LEAF for what was dirty. A large leaf that touches the
+ *   range is harvested whole. Sharer.
+ *   A report is: harvest, flush and settle, report. What other threads took off may still be on
+ *   its way, to the sink or in a detached chain. The last report, which has to have all, comes
+ *   after their calls have ended (the lock, exclusive, once) and after their flush_done.
  * split(pt, work, range, max_lg2): leaves that touch the range become tables of smaller ones,
  *   down to max_lg2, with the same rights and flags. The table is complete before it is linked.
  *   MMV_BAD_ALIGN: max_lg2 is less than a page's. Owes nothing (break-before-make formats: LEAF,
  *   in two calls with the flush between). Sharer.
  * collapse(pt, work, range): tables wholly in the range whose leaves make up one larger leaf,
  *   with flags but A and D alike, are replaced by it, from the smallest up; others are passed
- *   over. The new leaf is dirty if one of the old was. A block that the budget cut in two stays
+ *   over. The new leaf is dirty if one of the old was, or might still become so: if it may be
+ *   written. A block that the budget cut in two stays
  *   at the sizes below. Owes LEAF and WALK (break-before-make formats: NEED_FLUSH after each).
  *   Owner.
  * trim(pt, work, range): detaches tables wholly in the range that are EMPTY all through, from
@@ -498,9 +508,11 @@ uint64_t mmv_pt_pages(const struct mmv_pt *pt, uint64_t gpa, uint64_t size);
  *   is where its page says, and so in one place only. MMV_OK, MMV_CORRUPT: *check says what;
  *   MMV_BAD_ALIGN, MMV_BAD_RANGE, MMV_BAD_CONFIG. Does not freeze. Owner (a reader sees changes
  *   half done).
- * destroy(pt, work): detaches everything; then flush_done. Owes LEAF, WALK. Owner.
+ * destroy(pt, work): detaches everything; then flush_done. Owes LEAF, WALK, and counts no debt, as
+ *   nobody is left to ask. Owner, without readers.
  * root(pt): what the control field or register takes: EPTP, nCR3, CR3. Any.
- * encode, decode, decode_note: one entry; pure. Any.
+ * encode, decode, decode_note: one entry; pure. encode: MMV_BAD_PROT: no leaf of that size is at
+ *   that level, or the format cannot express it; MMV_BAD_ALIGN, MMV_BAD_RANGE: oa. Any.
  */
 
 #ifdef __cplusplus

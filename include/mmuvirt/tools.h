@@ -203,9 +203,10 @@ bool mmv_log_get(const struct mmv_log *log, uint64_t number, struct mmv_log_op *
 MMV_MUST_CHECK enum mmv_status mmv_log_settle(struct mmv_log *log, struct mmv_pt *pt,
 					      struct mmv_flush *flush);
 
-/** mmv_flush_merge, and a record of it. log may be NULL. Context: owner of both records. */
-void mmv_log_merge(struct mmv_log *log, const struct mmv_pt *pt, struct mmv_flush *into,
-		   struct mmv_flush *from);
+/** mmv_flush_merge, and a record of it. Answers as it does. log may be NULL. Context: owner of both
+ *  records. */
+MMV_MUST_CHECK enum mmv_status mmv_log_merge(struct mmv_log *log, const struct mmv_pt *pt,
+					     struct mmv_flush *into, struct mmv_flush *from);
 
 /** Records that a processor made an access (MMV_ACCESS_READ or WRITE) to that address, which
  *  set the flags that such an access sets, if the tables allow it. Context: any. */

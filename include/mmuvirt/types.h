@@ -54,7 +54,8 @@ typedef struct mmv_hpa {
 
 /**
  * What became of a call. Progress first, errors from MMV_ERR_FIRST on. An error changes nothing,
- * but that accessed flags may stay set of entries that were used.
+ * but that accessed flags may stay set of entries that were used, and that a verb for a range has
+ * done what is before the range that it leaves.
  */
 enum mmv_status {
 	/** Done. For a walk: look at `end`. */

@@ -40,7 +40,8 @@ static inline enum mmv_status judge_call(const struct call *call, uint64_t gpa, 
 {
 	enum mmv_status status = judge_pt(call->pt);
 
-	if (!status && call->work->pool.mem != call->pt->mem)
+	if (!status &&
+	    (call->work->pool.mem != call->pt->mem || is_of_other(call->pt, &call->work->flush)))
 		status = MMV_BAD_CONFIG;
 	if (!status && count_load(&call->pt->frozen))
 		status = MMV_CORRUPT;
@@ -164,14 +165,15 @@ static inline void owe_with_others(struct call *call, uint64_t end)
 }
 
 /* A debt that was opened for a change that others were faster with. */
-static inline void close_unused(struct call *call, unsigned debt, uint32_t kind)
+static inline void close_unused(struct call *call)
 {
 	struct mmv_flush *flush = &call->work->flush;
+	uint32_t *open = &flush->debts[MMV_DEBT_LEAF];
 
-	if (flush->kinds & kind || !flush->debts[debt])
+	if (flush->kinds & MMV_FLUSH_LEAF || !*open)
 		return;
-	count_add(&call->pt->debts[debt], -flush->debts[debt]);
-	flush->debts[debt] = 0;
+	count_add(&call->pt->debts[MMV_DEBT_LEAF], -*open);
+	*open = 0;
 }
 
 static inline enum mmv_status freeze_if_corrupt(struct mmv_pt *pt, enum mmv_status status)
@@ -197,8 +199,8 @@ static inline enum mmv_status end(struct call *call, enum mmv_status status)
 	};
 
 	if (more.kinds)
-		mmv_flush_merge(call->pt, flush, &more);
-	close_unused(call, MMV_DEBT_LEAF, MMV_FLUSH_LEAF);
+		mmv_flush_add(call->pt, flush, &more);
+	close_unused(call);
 	if (call->owed.kinds & (MMV_FLUSH_LEAF | MMV_FLUSH_WALK))
 		flush->ticket = ticket_next(&call->pt->ticket);
 	if (unlikely(call->work->log)) {

@@ -41,14 +41,16 @@ static inline void collect_dirty(struct mmv_pt *pt, struct mmv_work *work, const
 		mmv_sink_add(work, FMT_PAGE_LG2, gpa + i * span_of(0), having(pt, table + i, bits));
 }
 
-/* The table that an entry leads to, if it is the one that belongs there; else 0. */
+/* The table that an entry leads to, if it is linked, and belongs there; else 0. */
 static inline uint32_t child_of(const struct mmv_pt *pt, unsigned level, uint64_t gpa, uint64_t raw)
 {
 	uint32_t page = page_at(pt->mem, fmt_table_oa(pt, level, raw), FMT_PAGE_LG2);
+	struct mmv_table_page linked = { .middle = middle_of(pt, level - 1, gpa) }, *at;
 
-	if (!page || page_of(pt->mem, page)->middle != middle_of(pt, level - 1, gpa))
+	if (!page)
 		return 0;
-	return page;
+	at = page_of(pt->mem, page);
+	return at->next == linked.next && at->middle == linked.middle ? page : 0;
 }
 
 /* A leaf that nobody can write through any more, a FROZEN one as it was: a dirty one is told. */

@@ -11,8 +11,12 @@ static inline bool covered(const struct mmv_range *range, const struct spot *spo
 static inline enum mmv_status replace_leaf(struct call *call, struct spot *spot,
 					   const struct mmv_leaf *leaf)
 {
-	if (entry_cas(spot->entry, &spot->raw, fmt_encode(call->pt, spot->level, leaf)))
+	uint64_t raw = fmt_encode(call->pt, spot->level, leaf);
+
+	if (entry_cas(spot->entry, &spot->raw, raw)) {
+		spot->raw = raw;
 		return MMV_OK;
+	}
 	call->work->stats.races_lost++;
 	return AGAIN;
 }

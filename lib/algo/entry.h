@@ -28,14 +28,6 @@ static inline bool leaf_good(const struct mmv_pt *pt, unsigned level, uint64_t r
 	       fmt_encode(pt, level, &leaf) == raw;
 }
 
-/* But for the bits of lazy write-protection and what the processor may add. */
-static inline bool link_good(const struct mmv_pt *pt, unsigned level, uint64_t raw)
-{
-	uint64_t may = FMT_LAZY && level == 1 ? fmt_w(level) | fmt_claim(level) : 0;
-
-	return ((raw ^ fmt_make_table(pt, level, fmt_table_oa(pt, level, raw))) & ~may) == 0;
-}
-
 static inline bool note_good(const struct mmv_pt *pt, uint64_t raw)
 {
 	struct mmv_note note = fmt_decode_note(raw);

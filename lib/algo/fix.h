@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Faults that the tables answer by themselves, and notes for those that they do not. */
+#include <mmuvirt/nested.h>
 
 static inline enum mmv_status judge_access(uint32_t access)
 {
-	uint32_t kind = access & (MMV_ACCESS_WRITE | MMV_ACCESS_FETCH);
-	uint32_t known = MMV_ACCESS_WRITE | MMV_ACCESS_FETCH | MMV_ACCESS_USER;
+	uint32_t kind = access & (MMV_S2_WRITE | MMV_S2_FETCH);
+	uint32_t known = MMV_S2_WRITE | MMV_S2_FETCH | MMV_S2_SHSTK | MMV_S2_USER | MMV_S2_TABLE |
+			 MMV_S2_PDPTE;
 
-	if (access & ~known || kind == (MMV_ACCESS_WRITE | MMV_ACCESS_FETCH))
+	if (access & ~known || kind == (MMV_S2_WRITE | MMV_S2_FETCH))
 		return MMV_BAD_ACCESS;
 	return MMV_OK;
+}
+
+/* What a processor that sets flags asks for when it reads an entry of the guest's. */
+static inline uint32_t as_data(const struct mmv_pt *pt, uint32_t access)
+{
+	return access & MMV_S2_TABLE && host_has(pt, MMV_PT_AD) ? access | MMV_ACCESS_WRITE
+								: access;
 }
 
 static inline uint8_t right_of(uint32_t access)
@@ -86,10 +95,8 @@ enum mmv_status MMV_FN(fix)(struct mmv_pt *pt, struct mmv_work *work, uint64_t g
 	if (status)
 		return end(&call, status);
 	do
-		status = fix_step(&call, page, access, &spot);
+		status = fix_step(&call, page, as_data(pt, access), &spot);
 	while (status == AGAIN);
-	if (!status)
-		status = descend(pt, page, 0, &spot);
 	if (!status)
 		put_found(pt, &spot, found);
 	return end(&call, status);

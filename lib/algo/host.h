@@ -30,7 +30,7 @@ static inline uint64_t base_of(unsigned level, uint64_t gpa)
 	return gpa & ~(span_of(level) - 1);
 }
 
-/* As mmv_pt_middle. */
+/* Of the table of that level which has gpa: what its page keeps. */
 static inline uint32_t middle_of(const struct mmv_pt *pt, unsigned level, uint64_t gpa)
 {
 	uint64_t middle = base_of(level + 1, gpa) + span_of(level + 1) / 2;
@@ -59,6 +59,14 @@ static inline bool keeps_w(unsigned level, uint64_t raw)
 	return !FMT_LAZY || level >= FMT_FIXED_LEVEL || raw & fmt_w(level);
 }
 
+/* A table entry as the library makes them, but for the bits of lazy write-protection. */
+static inline bool link_good(const struct mmv_pt *pt, unsigned level, uint64_t raw)
+{
+	uint64_t may = FMT_LAZY && level == 1 ? fmt_w(level) | fmt_claim(level) : 0;
+
+	return ((raw ^ fmt_make_table(pt, level, fmt_table_oa(pt, level, raw))) & ~may) == 0;
+}
+
 /* Reads the entry again, or for the first time. */
 static inline enum mmv_status look(const struct mmv_pt *pt, struct spot *spot)
 {
@@ -67,12 +75,13 @@ static inline enum mmv_status look(const struct mmv_pt *pt, struct spot *spot)
 	return likely(spot->kind != MMV_KIND_BAD) ? MMV_OK : MMV_CORRUPT;
 }
 
-/* Into the table that the entry leads to, to the entry for gpa. */
-static inline enum mmv_status go_down(const struct mmv_pt *pt, uint64_t gpa, struct spot *spot)
+/* Into the table that the entry leads to, to the entry for gpa. Not what mostly happens: see fall. */
+static __attribute__((noinline)) enum mmv_status go_down(const struct mmv_pt *pt, uint64_t gpa,
+							 struct spot *spot)
 {
 	entry_t *table = table_at(pt->mem, fmt_table_oa(pt, spot->level, spot->raw));
 
-	if (unlikely(!table))
+	if (unlikely(!table) || unlikely(!link_good(pt, spot->level, spot->raw)))
 		return MMV_CORRUPT;
 	spot->writable &= keeps_w(spot->level, spot->raw);
 	spot->level--;
@@ -100,7 +109,7 @@ static inline uint64_t turn(uint64_t *path)
  * As far down as entries are as link_to makes them, and tables in the first window, but not below
  * level `stop`. False: the highest table is not there. One subtraction takes off an entry all that
  * is the same for all; what is left is the distance in the window, or the entry is another. Between
- * two loads there is one addition.
+ * two loads there is one addition. The entry's kind is not looked at.
  */
 static inline bool fall(const struct mmv_pt *pt, uint64_t gpa, unsigned stop, struct spot *spot)
 {
@@ -125,33 +134,39 @@ static inline bool fall(const struct mmv_pt *pt, uint64_t gpa, unsigned stop, st
 		.raw = raw,
 		.gpa = base_of(level, gpa),
 		.level = level,
-		.kind = fmt_kind(pt, level, raw),
 		.writable = true,
 	};
 	return true;
 }
 
 /* The entry for gpa in the highest table. */
-static inline enum mmv_status start(const struct mmv_pt *pt, uint64_t gpa, struct spot *spot)
+static inline void start(const struct mmv_pt *pt, uint64_t gpa, struct spot *spot)
 {
 	spot->level = pt->config.levels - 1;
 	spot->entry = table_at(pt->mem, pt->root) + index_of(spot->level, gpa);
 	spot->gpa = base_of(spot->level, gpa);
+	spot->raw = entry_load(spot->entry);
 	spot->writable = true;
-	return look(pt, spot);
 }
 
-/* Down to what is no table, but not below level `stop`. */
-static inline enum mmv_status descend(const struct mmv_pt *pt, uint64_t gpa, unsigned stop,
-				      struct spot *spot)
+/* From there down to what is no table, but not below level `stop`. */
+static inline enum mmv_status descend_from(const struct mmv_pt *pt, uint64_t gpa, unsigned stop,
+					   struct spot *spot)
 {
 	enum mmv_status status = MMV_OK;
 
-	if (unlikely(!fall(pt, gpa, stop, spot)))
-		status = start(pt, gpa, spot);
+	spot->kind = fmt_kind(pt, spot->level, spot->raw);
 	while (unlikely(spot->kind == MMV_KIND_TABLE && spot->level > stop) && !status)
 		status = go_down(pt, gpa, spot);
 	return unlikely(spot->kind == MMV_KIND_BAD) ? MMV_CORRUPT : status;
+}
+
+static inline enum mmv_status descend(const struct mmv_pt *pt, uint64_t gpa, unsigned stop,
+				      struct spot *spot)
+{
+	if (unlikely(!fall(pt, gpa, stop, spot)))
+		start(pt, gpa, spot);
+	return descend_from(pt, gpa, stop, spot);
 }
 
 /* What a leaf means where it is. */

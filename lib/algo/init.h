@@ -9,14 +9,23 @@ static inline unsigned reach_of(const struct mmv_pt *pt)
 		       : shift_of(pt->config.levels);
 }
 
-/* Whether entries can name all memory of tables. */
+/* Whether entries can name all of it: no bit of it is a fixed one. */
+static inline bool names_output(const struct mmv_pt *pt, uint64_t first, uint64_t last)
+{
+	uint64_t fixed = pt->config.fixed;
+
+	if (last < first || (first | last) & ~(pt->oa_mask | (span_of(0) - 1)))
+		return false;
+	return !fixed || !((first ^ last) >> __builtin_ctzll(fixed));
+}
+
+/* And all memory of tables. */
 static inline bool names_memory(const struct mmv_pt *pt, const struct mmv_table_mem *mem)
 {
 	for (size_t i = 0; i < mem->window_count; i++) {
 		const struct mmv_table_window *window = &mem->windows[i];
-		uint64_t last = window->hpa + window->size - 1;
 
-		if ((window->hpa | last) & ~(pt->oa_mask | (span_of(0) - 1)))
+		if (!names_output(pt, window->hpa, window->hpa + window->size - 1))
 			return false;
 	}
 	return true;
@@ -34,7 +43,8 @@ static inline enum mmv_status judge_config(struct mmv_pt *pt, const struct mmv_t
 		return MMV_BAD_CONFIG;
 	if (config->vector != MMV_VECTOR_NONE && config->vector != MMV_VECTOR_AVX2)
 		return MMV_BAD_CONFIG;
-	if (leaf_levels(pt) >> FMT_FIXED_LEVEL || leaf_levels(pt) >> config->levels)
+	if (leaf_levels(pt) >> FMT_FIXED_LEVEL || leaf_levels(pt) >> config->levels ||
+	    leaf_levels(pt) & (leaf_levels(pt) + 1))
 		return MMV_BAD_CONFIG;
 	largest = span_of(31 - (unsigned)__builtin_clz(leaf_levels(pt)));
 	address = MMV_BITS(config->maxphyaddr - 1, FMT_PAGE_LG2);
@@ -75,7 +85,7 @@ enum mmv_status MMV_FN(init)(struct mmv_pt *pt, struct mmv_work *work,
 		return MMV_NEED_TABLES;
 	new.link = fmt_make_table(&new, 0, 0);
 	new.root = page_hpa(mem, work->pool.first);
-	if (FMT_FIXED_ENTRIES > 0 && new.root >> 32)
+	if (FMT_FIXED_ENTRIES > 0 && (new.root | config->fixed) >> 32)
 		return MMV_BAD_CONFIG;
 	if (unlikely(work->log))
 		mmv_log_before(work, new.format, &op);

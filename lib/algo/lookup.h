@@ -14,45 +14,59 @@ static inline void put_found(const struct mmv_pt *pt, const struct spot *spot,
 		found->leaf = (struct mmv_leaf){ .lg2 = (uint8_t)shift_of(spot->level) };
 }
 
-/* What is not a leaf in force behind plain tables, and whatever is wrong. */
+/* A leaf of the smallest size, in force, behind plain tables. */
+static inline bool is_plain(const struct mmv_pt *pt, const struct spot *spot)
+{
+	return !spot->level && fmt_kind(pt, 0, spot->raw) == MMV_KIND_LEAF &&
+	       fmt_in_force(spot->raw);
+}
+
+/* From an entry of that level on, whatever it is. */
 static __attribute__((noinline)) enum mmv_status look_up(const struct mmv_pt *pt, uint64_t gpa,
+							 unsigned level, uint64_t raw,
 							 struct mmv_found *found)
+{
+	struct spot spot = {
+		.raw = raw,
+		.gpa = base_of(level, gpa),
+		.level = level,
+		.writable = true,
+	};
+	enum mmv_status status = descend_from(pt, gpa, 0, &spot);
+
+	if (!status)
+		put_found(pt, &spot, found);
+	return status;
+}
+
+static __attribute__((noinline)) enum mmv_status
+look_up_elsewhere(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
 {
 	enum mmv_status status = judge_pt(pt);
 	struct spot spot;
 
 	if (status || gpa >= pt->gpa_end)
 		return status ? status : MMV_BAD_RANGE;
-	status = descend(pt, gpa, 0, &spot);
-	if (!status)
-		put_found(pt, &spot, found);
-	return status;
+	start(pt, gpa, &spot);
+	return look_up(pt, gpa, spot.level, spot.raw, found);
 }
 
-/* A leaf of the smallest size, in force, behind plain tables. */
-static inline bool look_up_fast(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
+enum mmv_status MMV_FN(lookup)(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
 {
 	struct spot spot;
 
-	if (unlikely(judge_format(pt)) || unlikely(gpa >= pt->gpa_end))
-		return false;
-	if (unlikely(!fall(pt, gpa, 0, &spot)) || unlikely(spot.level))
-		return false;
-	if (unlikely(fmt_kind(pt, 0, spot.raw) != MMV_KIND_LEAF) ||
-	    unlikely(!fmt_in_force(spot.raw)))
-		return false;
+	if (unlikely(judge_format(pt)) || unlikely(gpa >= pt->gpa_end) ||
+	    unlikely(!fall(pt, gpa, 0, &spot)))
+		return look_up_elsewhere(pt, gpa, found);
+	if (unlikely(!is_plain(pt, &spot)))
+		return look_up(pt, gpa, spot.level, spot.raw, found);
 	*found = (struct mmv_found){
 		.gpa = spot.gpa,
 		.raw = spot.raw,
 		.leaf = fmt_decode(pt, 0, spot.raw),
 		.kind = MMV_KIND_LEAF,
 	};
-	return true;
-}
-
-enum mmv_status MMV_FN(lookup)(const struct mmv_pt *pt, uint64_t gpa, struct mmv_found *found)
-{
-	return likely(look_up_fast(pt, gpa, found)) ? MMV_OK : look_up(pt, gpa, found);
+	return MMV_OK;
 }
 
 /* From the spot on, the first entry of its table that is not EMPTY; else the last one. */

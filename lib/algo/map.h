@@ -165,13 +165,12 @@ static inline bool gives(const struct mmv_pt *pt, const struct spot *spot,
 }
 
 /* What is there, and not absent, ends the call or counts as done. */
-static inline enum mmv_status map_present(struct call *call, struct mmv_map *map,
-					  const struct spot *spot)
+static inline enum mmv_status map_present(struct call *call, struct mmv_map *map, struct spot *spot)
 {
 	uint64_t left = spot->gpa + span_of(spot->level) - map->gpa;
 
 	if (spot->kind == MMV_KIND_FROZEN)
-		return MMV_RETRY;
+		return thaw_spot(call, spot);
 	if (spot->kind == MMV_KIND_TABLE)
 		return MMV_OK;
 	if (!gives(call->pt, spot, map))
@@ -236,16 +235,6 @@ static inline enum mmv_status map_step(struct call *call, struct mmv_map *map)
 		return map_present(call, map, &spot);
 	level = best_level(call->pt, map, spot.level + 1);
 	return spot.level == level ? map_run(call, map, &spot) : map_subtree(call, map, &spot);
-}
-
-/* Whether entries can name all of it: no bit of it is a fixed one. */
-static inline bool names_output(const struct mmv_pt *pt, uint64_t first, uint64_t last)
-{
-	uint64_t fixed = pt->config.fixed;
-
-	if (last < first || (first | last) & ~(pt->oa_mask | (span_of(0) - 1)))
-		return false;
-	return !fixed || !((first ^ last) >> __builtin_ctzll(fixed));
 }
 
 static inline enum mmv_status judge_map(const struct mmv_pt *pt, const struct mmv_map *map)

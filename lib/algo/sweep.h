@@ -12,14 +12,14 @@ static inline bool is_all_empty(const struct mmv_pt *pt, const entry_t *table)
 	return true;
 }
 
-enum { MMV_LEAF_AD = MMV_LEAF_ACCESSED | MMV_LEAF_DIRTY };
+enum { LEAF_AD = MMV_LEAF_ACCESSED | MMV_LEAF_DIRTY };
 
 /* Whether b continues a, which is `offset` before it. */
 static inline bool continues(const struct mmv_leaf *a, const struct mmv_leaf *b, uint64_t offset)
 {
 	return b->oa == a->oa + offset && b->lg2 == a->lg2 && b->prot == a->prot &&
 	       b->memtype == a->memtype && b->key == a->key &&
-	       !((a->flags ^ b->flags) & ~(uint32_t)MMV_LEAF_AD);
+	       !((a->flags ^ b->flags) & ~(uint32_t)LEAF_AD);
 }
 
 /* The leaf that says the same as all of a table of that level, if there is one. */
@@ -36,7 +36,7 @@ static inline bool one_leaf(const struct mmv_pt *pt, const entry_t *table, unsig
 			*leaf = next;
 		else if (!continues(leaf, &next, i * span_of(level)))
 			return false;
-		leaf->flags |= next.flags & MMV_LEAF_AD;
+		leaf->flags |= next.flags & LEAF_AD;
 	}
 	leaf->lg2 = (uint8_t)shift_of(level + 1);
 	return !(leaf->oa & (span_of(level + 1) - 1));
@@ -59,6 +59,9 @@ static inline enum mmv_status put_leaf(struct call *call, const struct spot *spo
 	enum mmv_status status;
 	uint64_t raw;
 
+	/* A processor that still has the old table may set flags in it. */
+	if (host_has(call->pt, MMV_PT_AD) && leaf->prot & MMV_PROT_WRITE)
+		leaf->flags |= MMV_LEAF_DIRTY;
 	if (!spot->writable || !keeps_w(spot->level, spot->raw))
 		leaf->prot &= (uint8_t)~MMV_PROT_WRITE;
 	raw = fmt_encode(call->pt, spot->level, leaf);

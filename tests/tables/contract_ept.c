@@ -227,7 +227,7 @@ static const struct contract_format format = {
 };
 
 static const uint32_t options[] = {
-	MMV_PT_2M,   MMV_PT_1G,		  MMV_PT_AD,	MMV_PT_EXEC_ONLY,
+	MMV_PT_2M,   ALL_LARGE,		  MMV_PT_AD,	MMV_PT_EXEC_ONLY,
 	MMV_PT_MBEC, MMV_PT_PAGING_WRITE, MMV_PT_SHSTK,
 };
 

@@ -154,7 +154,7 @@ static const struct contract_format format = {
 	.use = use,
 };
 
-static const uint32_t options[] = { MMV_PT_2M, MMV_PT_1G, MMV_PT_AD, MMV_PT_EXEC };
+static const uint32_t options[] = { MMV_PT_2M, ALL_LARGE, MMV_PT_AD, MMV_PT_EXEC };
 
 /* Zero in all bits that mark something at some level; else anything. */
 static const uint64_t empties[] = { FAKE_EMPTY, 0, UINT64_C(0xDBFFFFFFFFFB6DB6), MMV_BIT(1),

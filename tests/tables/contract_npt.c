@@ -35,7 +35,7 @@ static const struct contract_format format = {
 	.view = mmv_npt_view,
 };
 
-static const uint32_t options[] = { MMV_PT_2M, MMV_PT_1G, MMV_PT_EXEC };
+static const uint32_t options[] = { MMV_PT_2M, ALL_LARGE, MMV_PT_EXEC };
 
 enum {
 	ALL_FEATURES = 1 << COUNT(options),

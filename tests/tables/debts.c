@@ -237,11 +237,12 @@ static void test_merged(void **unused)
 		merged(engines[n]);
 }
 
-/* A record with more debts than are open is of another table. */
+/* A record of another table. */
 static void foreign_record(const struct engine *engine)
 {
 	struct world *one = block_world(engine), *other = block_world(engine);
 	struct mmv_flush flush;
+	struct op op;
 
 	call(one, 0, on(VERB_UNMAP, 0, page_of(engine)));
 	flush = one->work[0].flush;
@@ -253,8 +254,19 @@ static void foreign_record(const struct engine *engine)
 	other->work[0].steps = ALL;
 	judge(engine->verbs->flush_done(&other->pt, &other->work[0]) == MMV_BAD_CONFIG,
 	      "flush_done");
+	op = on(VERB_PROTECT, 0, page_of(engine));
+	judge(op_call(engine, &other->pt, &other->work[0], &op) == MMV_BAD_CONFIG, "a verb");
+	judge(engine->verbs->merge(&other->pt, &other->work[1].flush, &flush) == MMV_BAD_CONFIG,
+	      "merge from it");
+	judge(engine->verbs->merge(&other->pt, &flush, &other->work[1].flush) == MMV_BAD_CONFIG,
+	      "merge into it");
 	other->work[0].flush = (struct mmv_flush){ .kinds = 0 };
 	judge(other->pt.debts[MMV_DEBT_LEAF] == 0, "debts changed");
+	/* It would be none too many: the other one has the same open. */
+	call(other, 1, on(VERB_UNMAP, 0, page_of(engine)));
+	judge(mmv_pt_settle(&other->pt, &flush) == MMV_BAD_CONFIG, "settle with debts open");
+	judge(other->pt.debts[MMV_DEBT_LEAF] == 1, "another's debt is closed");
+	world_settle(other, 1);
 	world_delete(other);
 	world_delete(one);
 }

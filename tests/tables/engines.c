@@ -51,7 +51,6 @@ static const struct verbs verbs_fake = {
 	mmv_fake_decode_note, mmv_pt_settle,	mmv_flush_merge,   mmv_pt_owed,
 };
 
-#define ALL_LARGE (MMV_PT_2M | MMV_PT_1G)
 #define R MMV_PROT_R
 #define RW MMV_PROT_RW
 #define XS MMV_PROT_EXEC_SUP

@@ -52,9 +52,12 @@ struct verbs {
 	bool (*decode_note)(const struct mmv_pt *, uint64_t, struct mmv_note *);
 	/* Of all formats. */
 	enum mmv_status (*settle)(struct mmv_pt *, struct mmv_flush *);
-	void (*merge)(const struct mmv_pt *, struct mmv_flush *, struct mmv_flush *);
+	enum mmv_status (*merge)(const struct mmv_pt *, struct mmv_flush *, struct mmv_flush *);
 	bool (*owed)(const struct mmv_pt *, uint64_t *);
 };
+
+/* Leaves of all sizes. */
+#define ALL_LARGE (MMV_PT_2M | MMV_PT_1G)
 
 /* The raw entries, as a processor and a reader of the header see them. */
 struct raw {

@@ -9,7 +9,9 @@
 
 static void gather(struct world *world, unsigned thread)
 {
-	world->engine->verbs->merge(&world->pt, &world->work[thread].flush, &world->held[thread]);
+	judge(world->engine->verbs->merge(&world->pt, &world->work[thread].flush,
+					  &world->held[thread]) == MMV_OK,
+	      "merge");
 }
 
 static void flush_cpus(struct world *world, const struct mmv_flush *flush)
@@ -72,7 +74,8 @@ void world_merge(struct world *world, unsigned into, unsigned from)
 
 	gather(world, into);
 	gather(world, from);
-	world->engine->verbs->merge(&world->pt, &world->work[into].flush, flush);
+	judge(world->engine->verbs->merge(&world->pt, &world->work[into].flush, flush) == MMV_OK,
+	      "merge");
 	judge_emptied(flush);
 	judge(flush->detached == 0, "merge left detached tables");
 	tlb_merged(&world->tlb, into, from);

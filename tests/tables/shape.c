@@ -231,14 +231,19 @@ static void drop_write(struct run *run, const void *context)
 	run->cell.prot &= (uint8_t)~MMV_PROT_WRITE;
 }
 
-/* A table that became a leaf. */
+/* A table that became a leaf. Where it can be written, a write may come until the flush is over. */
 static void collapsed(struct model *model, const struct block *block)
 {
 	struct span covers = model_table(model, block->level, block->gpa);
 	uint32_t flags = 0;
 
-	for (uint64_t gpa = covers.first; gpa < covers.end; gpa = model_run(model, gpa)->end)
-		flags |= model_run(model, gpa)->cell.flags;
+	for (uint64_t gpa = covers.first; gpa < covers.end; gpa = model_run(model, gpa)->end) {
+		const struct cell *cell = &model_run(model, gpa)->cell;
+
+		flags |= cell->flags;
+		if ((cell->prot & MMV_PROT_WRITE) != 0)
+			flags |= model->engine->flags & MMV_LEAF_DIRTY;
+	}
 	model_edit(model, covers, sum_up, &flags);
 	model->quiet = true;
 	if (block->lazy)

@@ -12,6 +12,8 @@
 
 #include <mmuvirt/nested.h>
 
+#include <mmuvirt/nested.h>
+
 #include <inttypes.h>
 
 #define ALL MMV_STEPS_ALL
@@ -327,6 +329,8 @@ static void faults(struct world *world)
 	expect(world, op, MMV_BAD_ACCESS, "a write and a fetch");
 	op.access = 0x80000000u;
 	expect(world, op, MMV_BAD_ACCESS, "an unknown access");
+	op.access = MMV_ACCESS_WRITE | MMV_ACCESS_SHSTK | MMV_ACCESS_USER;
+	expect(world, op, MMV_OK, "a write to a shadow stack");
 	if (!engine_can(engine, MMV_PROT_R))
 		return;
 	run(world, (struct op){ .verb = VERB_PROTECT, .size = page, .prot = MMV_PROT_R });
@@ -631,6 +635,13 @@ static bool sees(enum verb verb, enum scribble how)
 	return how < SCRIBBLES_SEEN;
 }
 
+static void forget(struct world *world)
+{
+	model_free(&world->model);
+	arena_delete(world->arena);
+	free(world);
+}
+
 static void corrupt(const struct engine *engine, enum verb verb, enum scribble how)
 {
 	struct world *world = small_world(engine);
@@ -651,9 +662,7 @@ static void corrupt(const struct engine *engine, enum verb verb, enum scribble h
 		judge(engine->verbs->destroy(&world->pt, &world->work[0]) == MMV_CORRUPT,
 		      "destroy of what is frozen");
 	}
-	model_free(&world->model);
-	arena_delete(world->arena);
-	free(world);
+	forget(world);
 }
 
 static void test_corrupt(void **unused)
@@ -664,6 +673,83 @@ static void test_corrupt(void **unused)
 			for (unsigned how = 0; how < SCRIBBLES; how++)
 				corrupt(engines[n], (enum verb)verb, (enum scribble)how);
 		}
+	}
+}
+
+/* Only level-1 entries lose W. Elsewhere nobody would give it back: not even fix, for ever. */
+static void no_w_above(const struct engine *engine, enum verb verb)
+{
+	struct world *world = small_world(engine);
+	struct op op = meets(engine, verb);
+	struct mmv_found found;
+	uint64_t w = MMV_BIT(engine->raw == &raw_fake ? 1 + 3 * 2 : 1);
+
+	tree_scan(&world->tree, world->arena, world->pt.root);
+	*entry_at(world, 2, 0) &= ~w;
+	judge_line(0, "%s: no W at level 2", verb_names[verb]);
+	judge(engine->verbs->lookup(&world->pt, 0, &found) == MMV_CORRUPT, "lookup");
+	world->work[0].steps = ALL;
+	judge(op_call(engine, &world->pt, &world->work[0], &op) == MMV_CORRUPT, "call");
+	forget(world);
+}
+
+/* An entry that comes back after its table was detached would put that in the chain twice. */
+static void linked_again(const struct engine *engine)
+{
+	struct world *world = small_world(engine);
+	struct op unmap = { .verb = VERB_UNMAP, .size = engine_size(engine, 1) };
+	struct op again = unmap;
+	struct mmv_work *work = &world->work[0];
+	uint64_t *entry, raw;
+
+	tree_scan(&world->tree, world->arena, world->pt.root);
+	entry = entry_at(world, 1, 0);
+	raw = *entry;
+	work->steps = ALL;
+	judge_line(0, "linked again");
+	judge(op_call(engine, &world->pt, work, &unmap) == MMV_OK, "unmap");
+	*entry = raw;
+	judge_check(world);
+	judge(op_call(engine, &world->pt, work, &again) == MMV_CORRUPT, "unmap again");
+	forget(world);
+}
+
+/* A processor that sets flags wants to write what it reads of a guest's table. */
+static void table_access(const struct engine *engine)
+{
+	struct world *world = small_world(engine);
+	uint64_t page = page_of(engine);
+	struct mmv_found found;
+	bool ad = (engine->config.features & MMV_PT_AD) != 0;
+
+	judge_line(0, "fix: an access to a table");
+	world->work[0].steps = ALL;
+	judge(engine->verbs->lookup(&world->pt, page, &found) == MMV_OK &&
+		      (found.leaf.prot & MMV_PROT_WRITE) == 0,
+	      "the page may be written");
+	judge(engine->verbs->fix(&world->pt, &world->work[0], page, MMV_S2_TABLE, &found) == MMV_OK,
+	      "fix");
+	judge((found.leaf.prot & MMV_PROT_WRITE) == (ad ? MMV_PROT_WRITE : 0), "its W");
+	forget(world);
+}
+
+static void test_table_access(void **unused)
+{
+	(void)unused;
+	for (size_t n = 0; n < engine_count; n++)
+		table_access(engines[n]);
+}
+
+static void test_hostile_links(void **unused)
+{
+	(void)unused;
+	for (size_t n = 0; n < engine_count; n++) {
+		for (unsigned verb = VERB_PROTECT; verb <= VERB_HARVEST; verb++) {
+			if (engines[n]->levels > 2 && (engines[n]->fixed_levels & 2) == 0)
+				no_w_above(engines[n], (enum verb)verb);
+		}
+		if ((engines[n]->fixed_levels & 1) == 0)
+			linked_again(engines[n]);
 	}
 }
 
@@ -758,6 +844,8 @@ static void bad_features(const struct engine *engine)
 	config.features = engine->config.features | MMV_PT_MBEC;
 	if (engine->format == MMV_PT_NPT || engine->format == MMV_PT_PAE)
 		try_init(engine, config, MMV_BAD_CONFIG, "x86 with MBEC");
+	config.features = (engine->config.features | MMV_PT_1G) & ~MMV_PT_2M;
+	try_init(engine, config, MMV_BAD_CONFIG, "1G without 2M");
 	config.features = engine->config.features | MMV_PT_1G;
 	if (engine->format == MMV_PT_PAE)
 		try_init(engine, config, MMV_BAD_CONFIG, "PAE with 1G");
@@ -811,6 +899,14 @@ static void bad_fixed(const struct engine *engine)
 	config.maxphyaddr -= 1;
 	if (config.maxphyaddr >= 32 && engine->config.fixed == 0)
 		try_init(engine, config, MMV_BAD_CONFIG, "tables beyond maxphyaddr");
+	config = engine->config;
+	config.features &= ~(uint32_t)ALL_LARGE;
+	config.fixed = UINT64_C(2) << engine->page_lg2;
+	try_init(engine, config, MMV_BAD_CONFIG, "a fixed bit that some tables have");
+	config = engine->config;
+	config.fixed |= MMV_BIT(32);
+	if (engine->format == MMV_PT_PAE)
+		try_init(engine, config, MMV_BAD_CONFIG, "a root above 4 GiB, by its fixed bits");
 }
 
 static void no_root(const struct engine *engine)
@@ -846,10 +942,11 @@ static void test_init(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ranges),	cmocka_unit_test(test_objects),
-		cmocka_unit_test(test_state),	cmocka_unit_test(test_prots),
-		cmocka_unit_test(test_corrupt), cmocka_unit_test(test_flush_first),
-		cmocka_unit_test(test_retry),	cmocka_unit_test(test_init),
+		cmocka_unit_test(test_ranges),	     cmocka_unit_test(test_objects),
+		cmocka_unit_test(test_state),	     cmocka_unit_test(test_prots),
+		cmocka_unit_test(test_corrupt),	     cmocka_unit_test(test_hostile_links),
+		cmocka_unit_test(test_table_access), cmocka_unit_test(test_flush_first),
+		cmocka_unit_test(test_retry),	     cmocka_unit_test(test_init),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

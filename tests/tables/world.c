@@ -323,7 +323,9 @@ static void begin(struct world *world, unsigned thread)
 
 	/* Mostly a record of its own for the call, so that it can be judged by itself. */
 	if (roll(&world->state, 4) != 0) {
-		world->engine->verbs->merge(&world->pt, &world->held[thread], &work->flush);
+		judge(world->engine->verbs->merge(&world->pt, &world->held[thread], &work->flush) ==
+			      MMV_OK,
+		      "merge");
 		judge(work->flush.kinds == 0 && work->flush.detached == 0, "merge left something");
 	}
 	world->kept = world->tree;

@@ -201,8 +201,8 @@ static void merged(void **state)
 
 	(void)state;
 	start();
-	mmv_log_merge(&ops, &pt, &work.flush, &mine);
-	mmv_log_merge(NULL, &pt, &mine, &work.flush);
+	assert_int_equal(mmv_log_merge(&ops, &pt, &work.flush, &mine), MMV_OK);
+	assert_int_equal(mmv_log_merge(NULL, &pt, &mine, &work.flush), MMV_OK);
 	CHECK_EQ(mine.debts[2], 3);
 	expect(&(struct mmv_log_op){ .number = 2,
 				     .verb = MMV_LOG_MERGE,

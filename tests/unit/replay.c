@@ -245,7 +245,7 @@ static void call(const struct mmv_log_op *op)
 
 static void merge(struct mmv_flush *into, struct mmv_flush *from)
 {
-	mmv_log_merge(&host.log, &host.pt, into, from);
+	assert_int_equal(mmv_log_merge(&host.log, &host.pt, into, from), MMV_OK);
 	note_end(MMV_LOG_MERGE, MMV_OK);
 }
 

@@ -37,8 +37,8 @@ extern "C" {
 /* What the processor and its controls define. Without one, the bits in question are not looked at,
  * and not made. */
 #define MMV_EXIT_FACT_ADVANCED 0x01u /**< EPT: IA32_VMX_EPT_VPID_CAP[22]: bits 11:9 */
-/** EPT: mode-based execute control is on: bit 6. Without ADVANCED, which of the two execute rights a
- *  fetch has missed is not known, and `access` asks for the supervisor's. */
+/** EPT: mode-based execute control is on: bit 6. Without ADVANCED, which of the two execute rights
+ *  a fetch has missed is not known, and `access` asks for the supervisor's. */
 #define MMV_EXIT_FACT_MBEC 0x02u
 #define MMV_EXIT_FACT_SHSTK 0x04u  /**< EPT: EPTP[7] is 1: bit 14 */
 #define MMV_EXIT_FACT_VERIFY 0x08u /**< EPT: guest-paging verification is on: bit 15 */

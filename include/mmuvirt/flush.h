@@ -169,8 +169,8 @@ struct mmv_turn {
  * debt was opened since the last turn, or the last turn was on another processor.
  *
  * From the call to the entry nothing may come between: interrupts are off, so that a request which
- * arrives makes the guest exit at once. If something did come, call again; no end is needed before: it
- * is the next turn.
+ * arrives makes the guest exit at once. If something did come, call again; no end is needed before:
+ * it is the next turn.
  * Context: reader of *pt; *turn is the vCPU's own.
  */
 bool mmv_turn_begin(struct mmv_turn *turn, const struct mmv_pt *pt, uint32_t processor);

@@ -35,8 +35,8 @@
  * ===============================
  * One reader-writer lock for each object. Functions whose Context says reader or sharer: under the
  * lock, shared. Those that say owner: under the lock, exclusive. After any mutator, with the lock
- * dropped or not: if work.flush.kinds has LEAF or WALK, flush all processors, then mmv_pt_settle. If
- * work.flush.detached, take the lock exclusive once after that flush, and call flush_done. Each
+ * dropped or not: if work.flush.kinds has LEAF or WALK, flush all processors, then mmv_pt_settle.
+ * If work.flush.detached, take the lock exclusive once after that flush, and call flush_done. Each
  * thread has its own struct mmv_work. doc/obligations.md has the finer recipes.
  *
  * Roles:
@@ -218,8 +218,7 @@ struct mmv_pt_stats {
 	uint64_t tables_home;	  /**< pages that came back to it */
 	uint64_t subtrees_linked; /**< tables linked, with all that is below */
 	uint64_t subtrees_detached;
-	uint64_t
-		rights_removed; /**< entries, of a harvest runs of entries, that lost a right or D */
+	uint64_t rights_removed; /**< entries that lost a right, or D, up to 64 at once */
 	uint64_t rights_added;
 	uint64_t splits, collapses;
 	uint64_t push_downs;   /**< of lazy write-protection */

@@ -75,7 +75,7 @@ static inline enum mmv_status look(const struct mmv_pt *pt, struct spot *spot)
 	return likely(spot->kind != MMV_KIND_BAD) ? MMV_OK : MMV_CORRUPT;
 }
 
-/* Into the table that the entry leads to, to the entry for gpa. Not what mostly happens: see fall. */
+/* Into the table that the entry leads to, to the entry for gpa. Mostly, fall has done it. */
 static __attribute__((noinline)) enum mmv_status go_down(const struct mmv_pt *pt, uint64_t gpa,
 							 struct spot *spot)
 {

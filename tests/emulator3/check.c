@@ -35,6 +35,9 @@ struct run {
 /* Over all processors: faults by touch, end, and whether at a table; quirks. */
 static unsigned failures, seen[TOUCHES][ENDS][PLACES], quirks_seen[8];
 
+/* The image flushed nothing, to show that it matters. */
+static bool no_flush;
+
 static const char *const kind_names[SAW_KINDS] = { "done",	"pf",  "gp",   "violation",
 						   "misconfig", "npf", "full", "other" };
 static const char *const touch_names[TOUCHES] = { "read", "write", "fetch" };
@@ -42,15 +45,10 @@ static const char *const verb_names[ACT_VERBS] = { "map",  "move", "unmap",   "p
 						   "fix",  "age",  "harvest", "split",	 "collapse",
 						   "trim", "note", "poke",    "touch" };
 
-static bool flushes(const struct run *run)
-{
-	return !(run->flags & CONFIG_NO_FLUSH);
-}
-
 static bool report(struct run *run, const struct act *act, const char *what)
 {
 	run->failed++;
-	if (!flushes(run) || failures++ >= SHOWN_FAILURES)
+	if (no_flush || failures++ >= SHOWN_FAILURES)
 		return false;
 	printf("FAILED: %s %s life %u line %u: %s gpa %" PRIx64 " size %" PRIx64 " hpa %" PRIx64
 	       " how %x lg2 %u: %s\n",
@@ -251,6 +249,23 @@ static const char *judge_step(const struct run *run, const struct done *want, co
 	return want->pool != saw[12] ? "another pool" : NULL;
 }
 
+/* By the manuals, what a debt asks for: doc/obligations.md. */
+static bool is_flush(const struct run *run, const struct done *done)
+{
+	const struct facts *f = &run->host.facts;
+	const struct mmv_tlb_op *op = &done->op;
+
+	if (!(done->kinds & (MMV_FLUSH_LEAF | MMV_FLUSH_WALK)))
+		return true;
+	if (!run->host.life.npt)
+		return op->what == MMV_TLB_INVEPT && op->type == MMV_INVEPT_CONTEXT &&
+		       op->operand[0] == tables_root(&run->host.tables);
+	if (f->flush_by_asid)
+		return op->what == MMV_TLB_CONTROL && op->type == MMV_TLB_CONTROL_ASID;
+	return op->what == MMV_TLB_NEW_ASID ||
+	       (op->what == MMV_TLB_CONTROL && op->type == MMV_TLB_CONTROL_ALL);
+}
+
 static bool parse_step(const char *line, uint64_t *field)
 {
 	int at = 1;
@@ -283,6 +298,8 @@ static void check_step(struct run *run, const struct act *act, const char *line)
 		       (unsigned)done.status, done.left, (unsigned)want.status, want.left);
 	run->refused[act->verb] += done.status != MMV_OK;
 	run->ops[done.op.what]++;
+	if (!is_flush(run, &done))
+		report(run, act, "not the operation for this debt");
 	if (act->verb == DO_HARVEST && model_unseen(&run->host.model, &run->host.tables, act))
 		report(run, act, "pages that were written are not reported");
 	tables_end(&run->host.tables, act, &done);
@@ -332,6 +349,7 @@ static bool read_header(struct run *run)
 		   &f->asids, &by_asid) != 8)
 		return false;
 	f->flush_by_asid = by_asid;
+	no_flush = run->flags & CONFIG_NO_FLUSH;
 	return true;
 }
 
@@ -342,7 +360,7 @@ static void show_run(const struct run *run)
 	       run->machine, run->name, (unsigned)run->host.facts.maxphyaddr,
 	       run->host.facts.ept_cap, (unsigned)run->host.facts.asids,
 	       run->host.facts.flush_by_asid ? " (FlushByAsid)" : "", run->seed,
-	       lives_total(run->rounds), flushes(run) ? "" : ", nothing is flushed");
+	       lives_total(run->rounds), !no_flush ? "" : ", nothing is flushed");
 	printf("  %u touches, %u done, %u had another answer before, %u by what AGE left;"
 	       " %u steps;"
 	       " operations: INVEPT %u, TLB_CONTROL %u, new ASID %u\n  steps (refused):",
@@ -351,16 +369,16 @@ static void show_run(const struct run *run)
 	for (unsigned i = 0; i < ACT_VERBS; i++)
 		if (run->verbs[i])
 			printf(" %s %u (%u)", verb_names[i], run->verbs[i], run->refused[i]);
-	printf("\n  FAILED: %u\n", run->failed);
+	printf("\n  %s: %u\n", no_flush ? "unequal" : "FAILED", run->failed);
 }
 
-/* Without flushes, stale translations have to show. */
+/* Without flushes, most stale translations have to show. */
 static bool is_good(const struct run *run)
 {
-	if (flushes(run))
+	if (!no_flush)
 		return !run->failed && run->changed;
-	printf("  %u touches went by a stale translation, of %u\n", run->stale, run->changed);
-	return run->stale;
+	printf("  %u touches went by a stale translation\n", run->stale);
+	return run->stale > run->changed / 2;
 }
 
 static bool check_run(const char *machine, const char *argument)
@@ -439,11 +457,11 @@ int main(int argc, char **argv)
 
 	for (int i = 2; i < argc; i++)
 		good = check_run(argv[1], argv[i]) && good;
-	if (argc > 2 && !all_seen()) {
+	if (no_flush || argc <= 2)
+		return good ? 0 : 1;
+	if (!all_seen()) {
 		printf("a kind of fault was NEVER SEEN\n");
 		good = false;
 	}
-	if (argc > 2 && !quirks_all_seen(argv[1]))
-		good = false;
-	return good ? 0 : 1;
+	return quirks_all_seen(argv[1]) && good ? 0 : 1;
 }

@@ -14,11 +14,11 @@ struct page {
 	bool leaf, note;
 	bool host_writable, mmu_writable;
 	bool tracked;
-	bool maybe_w; /* mapped into a lazily protected block: W may be in force or not */
+	bool maybe_w; /* mapped under a lazily protected entry: W is in force or not */
 	bool poked;
 	bool lazy;    /* of its block */
 	bool written; /* since the last harvest */
-	/* Of the last touches: how they ended, to count those that a stale translation would spoil. */
+	/* The last touches that were done, and where: what a stale translation would do. */
 	uint8_t went; /* bit: enum touch */
 	uint32_t went_to;
 };

@@ -117,6 +117,9 @@ static const struct act common[] = {
 	{ DO_AGE, BLOCK2, .size = MIB2 },
 	{ DO_TOUCH, BLOCK2 + 6 * PAGE, .how = ALL },
 	{ DO_FIX, BLOCK2 + 6 * PAGE, PAGE, .how = TOUCH_READ },
+	{ DO_FIX, BLOCK2 + 6 * PAGE, PAGE, .how = TOUCH_WRITE },
+	{ DO_TOUCH, BLOCK2 + 6 * PAGE, .how = ALL },
+	{ DO_AGE, BLOCK2, .size = MIB2 },
 	{ DO_TOUCH, BLOCK2 + 6 * PAGE, .how = ALL },
 	{ DO_AGE, BLOCK2, .size = MIB2 },
 	/* All at once, and the tables too. */
@@ -278,7 +281,8 @@ static bool fixed_next(struct life *life)
 	}
 	if (life->at >= COMMON + POKES)
 		return false;
-	poke = &(life->npt ? pokes_npt : pokes_ept)[life->at++ - COMMON];
+	poke = life->npt ? pokes_npt : pokes_ept;
+	poke += life->at++ - COMMON;
 	act = (struct act){
 		.verb = DO_POKE, .gpa = poke->gpa, .hpa = poke->bits, .how = poke->level
 	};

@@ -16,15 +16,16 @@
 #define GIB UINT64_C(0x40000000)
 
 /* Memory. The first 64 MiB of guest-physical addresses are memory itself, with all rights: there
- * the image is, which runs in the guest. */
-#define PLACE_TABLES 0x400000u
+ * the image is, which runs in the guest. Modulo 8 MiB, by which an emulator finds its copies of
+ * translations, tables and most of the addresses under test are apart. */
+#define PLACE_TABLES 0x900000u
 #define PLACE_TABLE_PAGES 1024u
-#define PLACE_SINK 0x900000u
-#define PLACE_GUEST_PML4 0xa00000u
-#define PLACE_GUEST_PDPT 0xa01000u /* and of the upper half */
-#define PLACE_GUEST_PD 0xa03000u   /* of each GiB, as its area says */
+#define PLACE_GUEST_PML4 0xd00000u
+#define PLACE_GUEST_PDPT 0xd01000u /* and of the upper half */
+#define PLACE_GUEST_PD 0xd03000u   /* of each GiB, as its area says */
 /* The guest's table whose place is in an area, so that it may be missing. */
-#define PLACE_AWAY 0xa10000u
+#define PLACE_AWAY 0xd10000u
+#define PLACE_SINK 0xe00000u
 #define PLACE_FRAMES 0x1000000u
 #define FRAMES 8192u
 #define FRAMES_END (PLACE_FRAMES + FRAMES * KIB4)
@@ -36,7 +37,7 @@
 
 /* Guest-physical addresses under test. Linear addresses are the same, but for those of the GiB
  * VIEW, which lead to SMALL by a table at AWAY. */
-#define AREA_SMALL (1 * GIB)
+#define AREA_SMALL (1 * GIB + MIB2)
 #define AREA_LARGE (2 * GIB)
 #define AREA_AWAY (3 * GIB)
 #define AREA_VIEW (4 * GIB)

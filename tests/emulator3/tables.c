@@ -6,6 +6,7 @@
 #define SINK_WORDS_HIGH (HIGH_SIZE / KIB4 / 64)
 #define FNV_PRIME UINT64_C(0x100000001b3)
 #define PLENTY 0x100000u
+#define WHOLE_HASH 16u
 
 /* Which table the guest sees there is open after a fault: A and D do not count. */
 #define OPEN_FLAGS (MMV_LEAF_ACCESSED | MMV_LEAF_DIRTY)
@@ -372,16 +373,21 @@ static void hash_range(const struct tables *t, struct mmv_cursor cursor, uint32_
 		done->status = 0x200u + (uint32_t)status;
 }
 
-/* The GiB that the act was about. Without the optional flush after AGE, A comes back when the
- * processor likes. */
-static void hash_area(const struct tables *t, uint64_t gpa, struct done *done)
+/* What the act was about, and the neighbourhood; now and then the whole area. */
+static void hash_area(struct tables *t, const struct act *act, struct done *done)
 {
-	uint64_t first = gpa & ~(GIB - 1);
+	uint64_t area = act->gpa & ~(GIB - 1);
+	uint64_t first = act->gpa & ~(uint64_t)(MIB2 - 1), end = first + act->size + 2 * MIB2;
+	struct mmv_cursor cursor = { .gpa = area, .end = area + GIB };
+	/* Without the optional flush after AGE, A comes back when the processor likes. */
 	uint32_t ignore = t->life->eager ? 0 : MMV_LEAF_ACCESSED;
 
+	if (++t->steps % WHOLE_HASH && end < cursor.end) {
+		cursor.gpa = first > area ? first - MIB2 : area;
+		cursor.end = end;
+	}
 	done->hash = MMV_HASH_START;
-	hash_range(t, (struct mmv_cursor){ .gpa = first, .end = first + GIB },
-		   first == AREA_AWAY ? OPEN_FLAGS : ignore, done);
+	hash_range(t, cursor, area == AREA_AWAY ? OPEN_FLAGS : ignore, done);
 }
 
 /* What the sink has of the range, which goes. */
@@ -422,7 +428,7 @@ void tables_end(struct tables *t, const struct act *act, struct done *done)
 		done->dirty = drain(t, act);
 	done->pool = t->work.pool.count;
 	if (act->verb != DO_POKE)
-		hash_area(t, act->gpa, done);
+		hash_area(t, act, done);
 }
 
 bool tables_destroy(struct tables *t)

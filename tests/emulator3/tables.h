@@ -29,6 +29,7 @@ struct tables {
 	struct mmv_sink sink;
 	struct mmv_sink_range ranges[3];
 	uint32_t asid; /* NPT: the guest's */
+	unsigned steps;
 };
 
 /* What an act came to. */

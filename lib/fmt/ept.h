@@ -45,7 +45,7 @@ static inline enum mmv_kind fmt_kind(const struct mmv_pt *pt, unsigned level, ui
 		return level && !large ? MMV_KIND_TABLE : MMV_KIND_BAD;
 	if (raw == pt->config.empty)
 		return MMV_KIND_EMPTY;
-	return raw & EPT_NOTE_KIND && !level ? MMV_KIND_NOTE : MMV_KIND_BAD;
+	return raw & NOTE_KIND && !level ? MMV_KIND_NOTE : MMV_KIND_BAD;
 }
 
 static inline bool fmt_in_force(uint64_t raw)
@@ -117,12 +117,6 @@ static inline uint64_t fmt_make_table(const struct mmv_pt *pt, unsigned level, u
 	(void)level;
 	return oa | pt->config.fixed | EPT_R | EPT_W | EPT_X |
 	       (host_has(pt, MMV_PT_MBEC) ? EPT_XU : 0) | (host_has(pt, MMV_PT_AD) ? EPT_A : 0);
-}
-
-static inline bool fmt_volatile(const struct mmv_pt *pt, unsigned level, uint64_t raw)
-{
-	(void)level;
-	return host_has(pt, MMV_PT_AD) && (!(raw & EPT_A) || (raw & (EPT_W | EPT_D)) == EPT_W);
 }
 
 #include "host_plain.h"

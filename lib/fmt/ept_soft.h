@@ -17,16 +17,16 @@
 #define EPT_SW1 MMV_BIT(62)
 #define EPT_SW_FLAGS (EPT_SW_HOST_WRITABLE | EPT_SW_MMU_WRITABLE | EPT_SW0 | EPT_SW1)
 #define EPT_HIGH_FLAGS (EPT_PAGING_WRITE | EPT_SUP_SHSTK | EPT_SUPPRESS_VE)
-#define EPT_NOTE_KIND MMV_BITS(62, 61)
-#define EPT_NOTE_HIGH MMV_BITS(60, 54)
-#define EPT_NOTE_LOW MMV_BITS(9, 3)
-#define EPT_NOTE_GPA MMV_BITS(51, 12)
 
 #define HOST_W EPT_W
 #define HOST_CLAIM EPT_SW_CLAIM
 #define HOST_A EPT_A
 #define HOST_D EPT_D
 #define HOST_LEAF EPT_SW_LEAF
+#define NOTE_KIND MMV_BITS(62, 61)
+#define NOTE_HIGH MMV_BITS(60, 54)
+#define NOTE_LOW MMV_BITS(9, 3)
+#define NOTE_RIGHTS UINT64_C(0)
 
 enum {
 	EPT_SOFT_PROT = MMV_PROT_READ | MMV_PROT_WRITE | MMV_PROT_USER | MMV_PROT_EXEC_SUP |
@@ -36,10 +36,11 @@ enum {
 	EPT_SW_SHIFT = 36,
 	EPT_ASIDE_SHIFT = 54,
 	EPT_ASIDE_XU_SHIFT = 45,
-	EPT_NOTE_KIND_SHIFT = 61,
-	EPT_NOTE_HIGH_SHIFT = 54,
-	EPT_NOTE_LOW_SHIFT = 3,
-	EPT_NOTE_LOW_BITS = 7,
+	NOTE_KIND_SHIFT = 61,
+	NOTE_HIGH_SHIFT = 54,
+	NOTE_LOW_SHIFT = 3,
+	NOTE_LOW_BITS = 7,
+	NOTE_GENERATION_BITS = MMV_EPT_NOTE_GENERATION_BITS,
 };
 
 /* Flags keep their order, so that a group of them moves by one shift. */
@@ -101,35 +102,6 @@ static inline uint64_t ept_aside(uint64_t raw)
 {
 	return (raw & (EPT_SW_ASIDE_R | EPT_SW_ASIDE_X)) >> EPT_ASIDE_SHIFT |
 	       (raw & EPT_SW_ASIDE_XU) >> EPT_ASIDE_XU_SHIFT;
-}
-
-/* NOTE entries, as pt.h has them. */
-static inline bool fmt_can_note(const struct mmv_note *note)
-{
-	return note->kind > 0 && note->kind < 4 && note->gpa < MMV_NOTE_GPA_END && !note->prot &&
-	       !(note->generation >> MMV_EPT_NOTE_GENERATION_BITS) && !(note->gpa & ~EPT_NOTE_GPA);
-}
-
-static inline uint64_t fmt_note(const struct mmv_pt *pt, const struct mmv_note *note)
-{
-	uint64_t generation = note->generation;
-
-	return pt->config.empty | (uint64_t)note->kind << EPT_NOTE_KIND_SHIFT |
-	       (~note->gpa & EPT_NOTE_GPA) |
-	       (generation >> EPT_NOTE_LOW_BITS) << EPT_NOTE_HIGH_SHIFT |
-	       (generation << EPT_NOTE_LOW_SHIFT & EPT_NOTE_LOW);
-}
-
-static inline struct mmv_note fmt_decode_note(uint64_t raw)
-{
-	uint64_t high = (raw & EPT_NOTE_HIGH) >> EPT_NOTE_HIGH_SHIFT;
-
-	return (struct mmv_note){
-		.gpa = ~raw & EPT_NOTE_GPA,
-		.generation = (uint32_t)(high << EPT_NOTE_LOW_BITS |
-					 (raw & EPT_NOTE_LOW) >> EPT_NOTE_LOW_SHIFT),
-		.kind = (uint8_t)((raw & EPT_NOTE_KIND) >> EPT_NOTE_KIND_SHIFT),
-	};
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Of the contract in host.h, what all formats share whose bits are at the same places at every
- * level. The file that includes this defines HOST_W and so on in *_soft.h. */
+ * level. The file that includes this defines HOST_W, NOTE_KIND and so on in *_soft.h. */
 
 static inline uint64_t fmt_step(unsigned level)
 {
@@ -41,6 +41,45 @@ static inline uint64_t fmt_is_leaf(unsigned level)
 {
 	(void)level;
 	return HOST_LEAF;
+}
+
+static inline bool fmt_volatile(const struct mmv_pt *pt, unsigned level, uint64_t raw)
+{
+	(void)level;
+	return host_has(pt, MMV_PT_AD) && (!(raw & HOST_A) || (raw & (HOST_W | HOST_D)) == HOST_W);
+}
+
+/* NOTE entries, as pt.h has them. Rights, where there are any, are at the places that MMV_PROT_*
+ * have. */
+#define NOTE_GPA MMV_BITS(51, 12)
+
+static inline bool fmt_can_note(const struct mmv_note *note)
+{
+	return note->kind > 0 && note->kind < 4 && note->gpa < MMV_NOTE_GPA_END &&
+	       !(note->gpa & ~NOTE_GPA) && !(note->prot & ~NOTE_RIGHTS) &&
+	       !(note->generation >> NOTE_GENERATION_BITS);
+}
+
+static inline uint64_t fmt_note(const struct mmv_pt *pt, const struct mmv_note *note)
+{
+	uint64_t generation = note->generation;
+
+	return pt->config.empty | (uint64_t)note->kind << NOTE_KIND_SHIFT |
+	       (~note->gpa & NOTE_GPA) | (generation >> NOTE_LOW_BITS) << NOTE_HIGH_SHIFT |
+	       (generation << NOTE_LOW_SHIFT & NOTE_LOW) | note->prot;
+}
+
+static inline struct mmv_note fmt_decode_note(uint64_t raw)
+{
+	uint64_t high = (raw & NOTE_HIGH) >> NOTE_HIGH_SHIFT;
+
+	return (struct mmv_note){
+		.gpa = ~raw & NOTE_GPA,
+		.generation =
+			(uint32_t)(high << NOTE_LOW_BITS | (raw & NOTE_LOW) >> NOTE_LOW_SHIFT),
+		.kind = (uint8_t)((raw & NOTE_KIND) >> NOTE_KIND_SHIFT),
+		.prot = (uint8_t)(raw & NOTE_RIGHTS),
+	};
 }
 
 /* No break-before-make: nothing is ever FROZEN. */

@@ -25,7 +25,7 @@ static inline enum mmv_kind fmt_kind(const struct mmv_pt *pt, unsigned level, ui
 	if (!(raw & X86_P)) {
 		if (raw == pt->config.empty)
 			return MMV_KIND_EMPTY;
-		return raw & X86_NOTE_KIND && !level ? MMV_KIND_NOTE : MMV_KIND_BAD;
+		return raw & NOTE_KIND && !level ? MMV_KIND_NOTE : MMV_KIND_BAD;
 	}
 	if (raw & X86_SW_LEAF)
 		return !level || large ? MMV_KIND_LEAF : MMV_KIND_BAD;
@@ -71,13 +71,6 @@ static inline uint64_t fmt_encode(const struct mmv_pt *pt, unsigned level,
 	return leaf->oa | pt->config.fixed | X86_SW_LEAF | (level ? X86_PS : 0) |
 	       x86_pat_bits(level, leaf->memtype) | x86_soft_bits(leaf->flags) |
 	       x86_soft_rights(leaf->prot);
-}
-
-static inline bool fmt_volatile(const struct mmv_pt *pt, unsigned level, uint64_t raw)
-{
-	(void)pt;
-	(void)level;
-	return !(raw & X86_A) || (raw & (X86_RW | X86_D)) == X86_RW;
 }
 
 #include "host_plain.h"

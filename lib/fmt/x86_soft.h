@@ -12,30 +12,32 @@
 #define X86_SW_LEAF MMV_BIT(11)
 #define X86_SW0 MMV_BIT(55)
 #define X86_SW1 MMV_BIT(58)
-#define X86_NOTE_KIND MMV_BITS(63, 62)
-#define X86_NOTE_HIGH MMV_BITS(61, 52)
-#define X86_NOTE_LOW MMV_BITS(9, 5)
-#define X86_NOTE_RIGHTS MMV_BITS(4, 1)
-#define X86_NOTE_GPA MMV_BITS(51, 12)
 
 #define HOST_W X86_RW
 #define HOST_CLAIM X86_SW_CLAIM
 #define HOST_A X86_A
 #define HOST_D X86_D
 #define HOST_LEAF X86_SW_LEAF
+#define NOTE_KIND MMV_BITS(63, 62)
+#define NOTE_HIGH MMV_BITS(61, 52)
+#define NOTE_LOW MMV_BITS(9, 5)
+#define NOTE_RIGHTS MMV_BITS(4, 1)
 
 enum {
 	X86_EXEC = MMV_PROT_EXEC_SUP | MMV_PROT_EXEC_USER,
 	X86_SOFT_PROT = MMV_PROT_READ | MMV_PROT_WRITE | MMV_PROT_USER | X86_EXEC,
 	X86_SW_SHIFT = 7,
 	X86_SW_HIGH_SHIFT = 32,
-	X86_NOTE_KIND_SHIFT = 62,
-	X86_NOTE_HIGH_SHIFT = 52,
-	X86_NOTE_LOW_SHIFT = 5,
-	X86_NOTE_LOW_BITS = 5,
-	X86_NOTE_PROT_SHIFT = 1,
+	NOTE_KIND_SHIFT = 62,
+	NOTE_HIGH_SHIFT = 52,
+	NOTE_LOW_SHIFT = 5,
+	NOTE_LOW_BITS = 5,
+	NOTE_GENERATION_BITS = MMV_NPT_NOTE_GENERATION_BITS,
 };
 
+_Static_assert((MMV_PROT_WRITE | MMV_PROT_USER | X86_EXEC) == NOTE_RIGHTS &&
+		       (unsigned)MMV_NPT_NOTE_GENERATION_BITS == MMV_PAE_NOTE_GENERATION_BITS,
+	       "notes");
 _Static_assert(MMV_LEAF_HOST_WRITABLE == X86_SW_HOST_WRITABLE << X86_SW_SHIFT &&
 		       MMV_LEAF_MMU_WRITABLE == X86_SW_MMU_WRITABLE << X86_SW_SHIFT &&
 		       MMV_LEAF_SW0 == X86_SW0 >> X86_SW_HIGH_SHIFT &&
@@ -77,39 +79,6 @@ static inline uint64_t x86_pat_bits(unsigned level, uint8_t index)
 
 	return (uint64_t)(index & 3) << X86_PWT_SHIFT |
 	       high << (level ? X86_LARGE_PAT_SHIFT - 2 : X86_PTE_PAT_SHIFT - 2);
-}
-
-/* NOTE entries, as pt.h has them: rights without READ are four neighbours. */
-static inline bool fmt_can_note(const struct mmv_note *note)
-{
-	uint32_t rights = MMV_PROT_WRITE | MMV_PROT_USER | X86_EXEC;
-
-	return note->kind > 0 && note->kind < 4 && note->gpa < MMV_NOTE_GPA_END &&
-	       !(note->prot & ~rights) && !(note->generation >> MMV_NPT_NOTE_GENERATION_BITS) &&
-	       !(note->gpa & ~X86_NOTE_GPA);
-}
-
-static inline uint64_t fmt_note(const struct mmv_pt *pt, const struct mmv_note *note)
-{
-	uint64_t generation = note->generation;
-
-	(void)pt;
-	return (uint64_t)note->kind << X86_NOTE_KIND_SHIFT | (~note->gpa & X86_NOTE_GPA) |
-	       (generation >> X86_NOTE_LOW_BITS) << X86_NOTE_HIGH_SHIFT |
-	       (generation << X86_NOTE_LOW_SHIFT & X86_NOTE_LOW) | note->prot;
-}
-
-static inline struct mmv_note fmt_decode_note(uint64_t raw)
-{
-	uint64_t high = (raw & X86_NOTE_HIGH) >> X86_NOTE_HIGH_SHIFT;
-
-	return (struct mmv_note){
-		.gpa = ~raw & X86_NOTE_GPA,
-		.generation = (uint32_t)(high << X86_NOTE_LOW_BITS |
-					 (raw & X86_NOTE_LOW) >> X86_NOTE_LOW_SHIFT),
-		.kind = (uint8_t)(raw >> X86_NOTE_KIND_SHIFT),
-		.prot = (uint8_t)(raw & X86_NOTE_RIGHTS),
-	};
 }
 
 #endif

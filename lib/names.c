@@ -22,6 +22,8 @@ const char *mmv_status_name(enum mmv_status status)
 		return "MMV_EXISTS";
 	case MMV_READ_ONLY:
 		return "MMV_READ_ONLY";
+	case MMV_NO_ROOM:
+		return "MMV_NO_ROOM";
 	case MMV_BAD_ALIGN:
 		return "MMV_BAD_ALIGN";
 	case MMV_BAD_RANGE:

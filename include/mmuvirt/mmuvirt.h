@@ -15,6 +15,7 @@
 #include <mmuvirt/npt.h>
 #include <mmuvirt/pae.h>
 #include <mmuvirt/pt.h>
+#include <mmuvirt/slots.h>
 #include <mmuvirt/tools.h>
 #include <mmuvirt/types.h>
 #include <mmuvirt/x86.h>

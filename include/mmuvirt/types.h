@@ -78,6 +78,8 @@ enum mmv_status {
 	MMV_EXISTS = 18,
 	/** The page may not be written: what is behind it, or the policy, forbids it. */
 	MMV_READ_ONLY = 19,
+	/** The caller's storage is full. */
+	MMV_NO_ROOM = 20,
 
 	/** An address or a size is not a multiple of what the call's comment says. */
 	MMV_BAD_ALIGN = 32,

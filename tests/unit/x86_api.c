@@ -711,6 +711,7 @@ static void names(void **state)
 		{ MMV_NOT_MAPPED, "MMV_NOT_MAPPED" },
 		{ MMV_EXISTS, "MMV_EXISTS" },
 		{ MMV_READ_ONLY, "MMV_READ_ONLY" },
+		{ MMV_NO_ROOM, "MMV_NO_ROOM" },
 		{ MMV_BAD_ALIGN, "MMV_BAD_ALIGN" },
 		{ MMV_BAD_RANGE, "MMV_BAD_RANGE" },
 		{ MMV_BAD_ACCESS, "MMV_BAD_ACCESS" },

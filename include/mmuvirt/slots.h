@@ -50,7 +50,8 @@ extern "C" {
 /* Flags of a slot. The first two have the values of Linux's KVM_MEM_*. */
 #define MMV_SLOT_LOG_DIRTY 0x01u
 #define MMV_SLOT_READ_ONLY 0x02u /**< writes are the device model's */
-/** Version 1: the hypervisor owns the memory; `host` is its own: 0 in an edit, any in a slot. */
+/** Version 1: the hypervisor owns the memory; `host` is its own: 0 in an edit; in a slot any that
+ *  does not wrap. Edits leave it alone; a difference of two versions looks at it. */
 #define MMV_SLOT_OWNED 0x10000u
 /** A provider's memory: `host` is an offset in what `handle` names. */
 #define MMV_SLOT_PROVIDED 0x20000u
@@ -122,9 +123,8 @@ MMV_MUST_CHECK enum mmv_status mmv_slots_copy(struct mmv_slots *to, const struct
  * MMV_BAD_CONFIG: a flag that limits does not have, OWNED with PROVIDED, INVALID; a handle without
  *   PROVIDED; `host` of an OWNED edit is not 0.
  * MMV_BAD_ALIGN: size, gpa or host.
- * MMV_BAD_RANGE: host .. host + size is not below host_end, or wraps (a provider's offsets may be
- *   any that do not wrap); the id's number or address space; gpa + size wraps; more pages than a
- *   slot may have.
+ * MMV_BAD_RANGE: host + size is more than host_end, or 2^64 (a provider's offsets: 2^64); the id's
+ *   number or address space; gpa + size is 2^64 or more; more pages than a slot may have.
  * MMV_NOT_MAPPED: a deletion, and there is no such slot.
  * MMV_READ_ONLY: there is, and size, host, handle or a flag but LOG_DIRTY differs.
  * MMV_BAD_RANGE: all slots together have too many pages.
@@ -184,8 +184,8 @@ const struct mmv_slot *mmv_slots_at(const struct mmv_slots *slots, uint32_t spac
 				    uint32_t *hint);
 
 /** The slot of least index >= *index that has some of the user addresses host .. host + size - 1,
- *  and *index behind it; NULL: none left. Several slots may have the same memory. OWNED and
- *  PROVIDED slots have no user addresses. Context: reader. */
+ *  which do not wrap, and *index behind it; NULL: none left. Several slots may have the same memory.
+ *  OWNED and PROVIDED slots have no user addresses. Context: reader. */
 const struct mmv_slot *mmv_slots_by_host(const struct mmv_slots *slots, uint64_t host,
 					 uint64_t size, uint32_t *index);
 

@@ -417,6 +417,10 @@ static void other_limits(void **state)
 	CHECK_EQ(mmv_slots_edit(&version.slots, &edit, NULL), MMV_BAD_RANGE);
 	version.limits.gpa_end = 0;
 	edit_ok(&version, &edit, MMV_SLOT_CREATE);
+	/* As for Linux, a range that ends at 2^64 wraps. */
+	edit.gpa = TOP;
+	edit.id++;
+	CHECK_EQ(mmv_slots_edit(&version.slots, &edit, NULL), MMV_BAD_RANGE);
 	edit = one;
 	edit.id = 65535;
 	version.limits.ids = 65536;
@@ -951,6 +955,65 @@ static void ranges_of_segments(void **state)
 }
 
 /*
+ * Lookups
+ */
+
+static void hints(void **state)
+{
+	static const uint32_t garbage[] = { 0, 1, 5, BASE, CAPACITY, 1000, UINT32_MAX };
+	struct version version;
+
+	(void)state;
+	start_base(&version);
+	/* What was there before: not a slot any more. */
+	version.slot[BASE] = version.slot[0];
+	version.slot[BASE].gpa = FREE_;
+	for (size_t i = 0; i < COUNT(garbage); i++) {
+		uint32_t hint = garbage[i];
+
+		CHECK(mmv_slots_at(&version.slots, 0, 0x203fff, &hint) == &version.slot[1]);
+		CHECK(mmv_slots_at(&version.slots, 0, 0x203fff, &hint) == &version.slot[1]);
+		hint = garbage[i];
+		CHECK(!mmv_slots_at(&version.slots, 0, 0x204000, &hint));
+		CHECK(!mmv_slots_at(&version.slots, 0, 0x1fffff, &hint));
+		CHECK(!mmv_slots_at(&version.slots, 0, FREE_, &hint));
+		CHECK(!mmv_slots_at(&version.slots, 2, 0x100000, &hint));
+		hint = garbage[i];
+		CHECK(mmv_slots_at(&version.slots, 1, 0x100000, &hint) == &version.slot[5]);
+		CHECK(mmv_slots_at(&version.slots, 0, 0x100000, &hint) == &version.slot[0]);
+	}
+}
+
+/* How many slots, and the sum of their indices + 1: RAM of both spaces has the same memory. */
+static void expect_hosts(const struct version *version, uint64_t host, uint64_t size, uint32_t want)
+{
+	uint32_t index = 0, sum = 0;
+
+	while (mmv_slots_by_host(&version->slots, host, size, &index))
+		sum += index;
+	CHECK_EQ(sum, want);
+}
+
+static void hosts(void **state)
+{
+	struct version version;
+
+	(void)state;
+	start_base(&version);
+	expect_hosts(&version, USER, 1, 1 + 6);
+	expect_hosts(&version, USER - 1, 1, 0);
+	expect_hosts(&version, USER - 1, 2, 1 + 6);
+	expect_hosts(&version, USER + 4 * K4 - 1, 1, 1 + 6);
+	expect_hosts(&version, USER + 4 * K4, 0xc000, 0);
+	expect_hosts(&version, USER + 4 * K4, 0xc001, 2);
+	expect_hosts(&version, USER + 1, 0x20000, 1 + 2 + 3 + 6);
+	expect_hosts(&version, 0, UINT64_MAX, 1 + 2 + 3 + 6);
+	expect_hosts(&version, 0x8000, 4 * K4, 0);
+	expect_hosts(&version, 0, 4 * K4, 0);
+	expect_hosts(&version, USER, 0, 0);
+}
+
+/*
  * Damage
  */
 
@@ -1099,6 +1162,8 @@ int main(void)
 		cmocka_unit_test(hides_nothing),
 		cmocka_unit_test(differences),
 		cmocka_unit_test(moved_owned),
+		cmocka_unit_test(hints),
+		cmocka_unit_test(hosts),
 		cmocka_unit_test(segments_of_a_range),
 		cmocka_unit_test(ranges_of_segments),
 		cmocka_unit_test(all_damages),

@@ -184,8 +184,8 @@ const struct mmv_slot *mmv_slots_at(const struct mmv_slots *slots, uint32_t spac
 				    uint32_t *hint);
 
 /** The slot of least index >= *index that has some of the user addresses host .. host + size - 1,
- *  which do not wrap, and *index behind it; NULL: none left. Several slots may have the same memory.
- *  OWNED and PROVIDED slots have no user addresses. Context: reader. */
+ *  which do not wrap, and *index behind it; NULL: none left. Several slots may have the same
+ *  memory. OWNED and PROVIDED slots have no user addresses. Context: reader. */
 const struct mmv_slot *mmv_slots_by_host(const struct mmv_slots *slots, uint64_t host,
 					 uint64_t size, uint32_t *index);
 

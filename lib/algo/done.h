@@ -45,12 +45,12 @@ static inline void collect_dirty(struct mmv_pt *pt, struct mmv_work *work, const
 static inline uint32_t child_of(const struct mmv_pt *pt, unsigned level, uint64_t gpa, uint64_t raw)
 {
 	uint32_t page = page_at(pt->mem, fmt_table_oa(pt, level, raw), FMT_PAGE_LG2);
-	struct mmv_table_page linked = { .middle = middle_of(pt, level - 1, gpa) }, *at;
+	const struct mmv_table_page *at;
 
 	if (!page)
 		return 0;
 	at = page_of(pt->mem, page);
-	return at->next == linked.next && at->middle == linked.middle ? page : 0;
+	return !at->next && at->middle == middle_of(pt, level - 1, gpa) ? page : 0;
 }
 
 /* A leaf that nobody can write through any more, a FROZEN one as it was: a dirty one is told. */

@@ -39,8 +39,6 @@ struct run {
 static unsigned failures, compared, quirks_seen[QUIRKS_MAX];
 
 static const char *const mode_names[GUEST_MODES] = { "off", "32-bit", "PAE", "4-level" };
-static const char *const kind_names[SAW_KINDS] = { "done",	"pf",  "gp",   "violation",
-						   "misconfig", "npf", "full", "other" };
 
 /*
  * Comparison
@@ -117,14 +115,6 @@ static bool same(const struct pair_case *c, const struct outcome *want, const st
  * The image's output
  */
 
-static enum outcome_kind parse_kind(const char *word)
-{
-	for (unsigned i = 0; i < SAW_KINDS; i++)
-		if (!strcmp(word, kind_names[i]))
-			return (enum outcome_kind)i;
-	return SAW_KINDS;
-}
-
 static bool parse_number(uint64_t *value)
 {
 	const char *word = strtok(NULL, " \n");
@@ -160,7 +150,7 @@ static bool parse_line(char *line, const struct pair_case *c, struct outcome *o)
 	if (!word || strtoul(word, NULL, 16) != current_case)
 		return false;
 	word = strtok(NULL, " \n");
-	*o = (struct outcome){ .kind = word ? parse_kind(word) : SAW_KINDS };
+	*o = (struct outcome){ .kind = word ? outcome_named(word) : SAW_KINDS };
 	memcpy(o->word, c->word, sizeof(o->word));
 	if (o->kind == SAW_KINDS || !parse_number(&o->code) || !parse_number(&o->gva) ||
 	    !parse_number(&o->gpa) || !parse_number(&o->page))
@@ -181,7 +171,7 @@ static bool parse_line(char *line, const struct pair_case *c, struct outcome *o)
 static void show_outcome(const char *who, const struct pair_case *c, const struct outcome *o)
 {
 	printf("  %-9s %s code %" PRIx64 " gva %" PRIx64 " gpa %" PRIx64 " page %" PRIx64, who,
-	       kind_names[o->kind], o->code, o->gva, o->gpa, o->page);
+	       outcome_names[o->kind], o->code, o->gva, o->gpa, o->page);
 	for (unsigned w = 0; w < WORDS; w++)
 		if (o->word[w] != c->word[w])
 			printf(" %x=%" PRIx64, w, o->word[w]);
@@ -349,7 +339,7 @@ static void show_counts(const struct run *run)
 		       n->open, n->expected, n->failed);
 		for (unsigned i = 0; i < SAW_KINDS; i++)
 			if (n->kind[i])
-				printf(" %s:%u", kind_names[i], n->kind[i]);
+				printf(" %s:%u", outcome_names[i], n->kind[i]);
 		printf("\n");
 	}
 }

@@ -5,23 +5,12 @@
 
 #include <mmuvirt/nested.h>
 
+#include "outcome.h"
 #include "pairs.h"
 
 #define QUIRKS_MAX 32
 #define LOG_MAX 32u
 #define TOUCHED_MAX 32u
-
-enum outcome_kind {
-	SAW_DONE,
-	SAW_PF,
-	SAW_GP,
-	SAW_VIOLATION,
-	SAW_MISCONFIG,
-	SAW_NPF,
-	SAW_FULL,
-	SAW_OTHER,
-	SAW_KINDS
-};
 
 /* What a program did, on an emulator or by the library. */
 struct outcome {

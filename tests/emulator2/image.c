@@ -177,23 +177,13 @@ static void start_guest(const struct pair_case *c, struct guest_start *s)
 
 static void put_left(const struct pair_case *c, const struct left *left)
 {
-	static const char *const names[] = {
-		[LEFT_DONE] = "done",
-		[LEFT_PF] = "pf",
-		[LEFT_GP] = "gp",
-		[LEFT_VIOLATION] = "violation",
-		[LEFT_MISCONFIG] = "misconfig",
-		[LEFT_NPF] = "npf",
-		[LEFT_FULL] = "full",
-		[LEFT_OTHER] = "other",
-	};
 	uint64_t page = page_seen(c, left);
 
-	put_string(names[left->kind]);
+	put_string(outcome_names[left->kind]);
 	put_field("", left->code);
 	put_field("", left->gva);
 	put_field("", left->gpa);
-	put_field("", left->kind == LEFT_DONE ? page : 0);
+	put_field("", left->kind == SAW_DONE ? page : 0);
 }
 
 static void put_changes(const struct pair_case *c)

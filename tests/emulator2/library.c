@@ -297,30 +297,11 @@ static void may_of_fault(struct machine *m, const struct mmv_nested_walk *w)
  * The program
  */
 
-static enum outcome_kind kind_of(enum mmv_event event)
-{
-	switch (event) {
-	case MMV_EVENT_NONE:
-		return SAW_DONE;
-	case MMV_EVENT_GP:
-		return SAW_GP;
-	case MMV_EVENT_PF:
-		return SAW_PF;
-	case MMV_EVENT_EPT_VIOLATION:
-		return SAW_VIOLATION;
-	case MMV_EVENT_EPT_MISCONFIG:
-		return SAW_MISCONFIG;
-	case MMV_EVENT_NPF:
-		return SAW_NPF;
-	}
-	return SAW_OTHER;
-}
-
 static void end_by_report(struct machine *m)
 {
 	struct mmv_report r = mmv_nested_report(&m->nested, m->o.access, &m->o.walk);
 
-	m->o.kind = kind_of(r.event);
+	m->o.kind = outcome_of(r.event);
 	m->o.code = r.code;
 	m->o.gva = r.gva.raw;
 	m->o.gpa = r.gpa.raw;

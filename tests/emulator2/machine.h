@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 
+#include "outcome.h"
 #include "pairs.h"
 
 #define SELECTOR_DATA 0x10u
@@ -25,20 +26,9 @@ struct guest_registers {
 	uint64_t rax, rbx, rcx, rdx;
 };
 
-enum left_kind {
-	LEFT_DONE,
-	LEFT_PF,
-	LEFT_GP,
-	LEFT_VIOLATION,
-	LEFT_MISCONFIG,
-	LEFT_NPF,
-	LEFT_FULL,
-	LEFT_OTHER
-};
-
 /* How the guest was left. */
 struct left {
-	enum left_kind kind;
+	enum outcome_kind kind;
 	uint64_t code, gva, gpa;
 	uint64_t eax;
 	uint64_t pml_index;

@@ -115,22 +115,22 @@ static void read_exit(const struct vmcb *v, struct left *left)
 	left->code = v->info1;
 	switch (v->exit_code) {
 	case EXIT_CPUID:
-		*left = (struct left){ .kind = LEFT_DONE, .eax = v->rax };
+		*left = (struct left){ .kind = SAW_DONE, .eax = v->rax };
 		return;
 	case EXIT_EXCEPTION(14):
-		left->kind = LEFT_PF;
+		left->kind = SAW_PF;
 		left->gva = v->info2;
 		return;
 	case EXIT_EXCEPTION(13):
-		left->kind = LEFT_GP;
+		left->kind = SAW_GP;
 		return;
 	case EXIT_NPF:
-		left->kind = LEFT_NPF;
+		left->kind = SAW_NPF;
 		left->gpa = v->info2;
 		return;
 	default:
 		*left = (struct left){
-			.kind = LEFT_OTHER, .code = v->exit_code, .gva = v->info1, .gpa = v->rip
+			.kind = SAW_OTHER, .code = v->exit_code, .gva = v->info1, .gpa = v->rip
 		};
 		return;
 	}
@@ -161,7 +161,7 @@ void svm_go(const struct guest_registers *registers, struct left *left)
 {
 	struct guest_registers r = *registers;
 
-	*left = (struct left){ .kind = LEFT_OTHER };
+	*left = (struct left){ .kind = SAW_OTHER };
 	svm_enter(&r, (uint64_t)(uintptr_t)&guest_vmcb);
 	guest_vmcb.tlb_control = 0;
 	read_exit(&guest_vmcb, left);

@@ -228,10 +228,10 @@ static void read_exception(struct left *left)
 
 	left->code = information & 0x800 ? get(INTERRUPTION_CODE) : 0;
 	left->gva = get(QUALIFICATION);
-	left->kind = (information & 0xff) == 14	  ? LEFT_PF
-		     : (information & 0xff) == 13 ? LEFT_GP
-						  : LEFT_OTHER;
-	if (left->kind == LEFT_OTHER)
+	left->kind = (information & 0xff) == 14	  ? SAW_PF
+		     : (information & 0xff) == 13 ? SAW_GP
+						  : SAW_OTHER;
+	if (left->kind == SAW_OTHER)
 		left->code = information;
 }
 
@@ -241,26 +241,26 @@ static void read_exit(struct left *left)
 
 	switch (reason) {
 	case REASON_CPUID:
-		left->kind = LEFT_DONE;
+		left->kind = SAW_DONE;
 		return;
 	case REASON_EXCEPTION:
 		read_exception(left);
 		return;
 	case REASON_VIOLATION:
-		left->kind = LEFT_VIOLATION;
+		left->kind = SAW_VIOLATION;
 		left->code = get(QUALIFICATION);
 		left->gva = left->code & 0x80 ? get(GUEST_LINEAR) : 0;
 		left->gpa = get(GUEST_PHYSICAL);
 		return;
 	case REASON_MISCONFIG:
-		left->kind = LEFT_MISCONFIG;
+		left->kind = SAW_MISCONFIG;
 		left->gpa = get(GUEST_PHYSICAL);
 		return;
 	case REASON_PML_FULL:
-		left->kind = LEFT_FULL;
+		left->kind = SAW_FULL;
 		return;
 	default:
-		*left = (struct left){ .kind = LEFT_OTHER,
+		*left = (struct left){ .kind = SAW_OTHER,
 				       .code = reason,
 				       .gva = get(QUALIFICATION),
 				       .gpa = get(GUEST_RIP) };
@@ -284,7 +284,7 @@ void vmx_go(const struct guest_registers *registers, struct left *left)
 	static bool launched;
 	struct guest_registers r = *registers;
 
-	*left = (struct left){ .kind = LEFT_OTHER };
+	*left = (struct left){ .kind = SAW_OTHER };
 	if (!vmx_enter(&r, launched)) {
 		left->code = 0x1000 + get(INSTRUCTION_ERROR);
 		return;

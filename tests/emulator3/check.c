@@ -38,8 +38,6 @@ static unsigned failures, seen[TOUCHES][ENDS][PLACES], quirks_seen[8];
 /* The image flushed nothing, to show that it matters. */
 static bool no_flush;
 
-static const char *const kind_names[SAW_KINDS] = { "done",	"pf",  "gp",   "violation",
-						   "misconfig", "npf", "full", "other" };
 static const char *const touch_names[TOUCHES] = { "read", "write", "fetch" };
 static const char *const verb_names[ACT_VERBS] = { "map",  "move", "unmap",   "protect", "relax",
 						   "fix",  "age",  "harvest", "split",	 "collapse",
@@ -74,10 +72,8 @@ static bool parse_touch(const char *line, struct outcome *o)
 	if (sscanf(line, "t %15s %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64, kind, &o->code,
 		   &o->gva, &o->gpa, &o->frame) != 5)
 		return false;
-	for (unsigned i = 0; i < SAW_KINDS; i++)
-		if (!strcmp(kind, kind_names[i]))
-			o->kind = (enum outcome_kind)i;
-	return true;
+	o->kind = outcome_named(kind);
+	return o->kind != SAW_KINDS;
 }
 
 static bool same(const struct outcome *a, const struct outcome *b)
@@ -89,7 +85,7 @@ static bool same(const struct outcome *a, const struct outcome *b)
 static void show(const char *who, const struct outcome *o)
 {
 	printf("  %-9s %s code %" PRIx64 " gva %" PRIx64 " gpa %" PRIx64 " frame %" PRIx64 "\n",
-	       who, kind_names[o->kind], o->code, o->gva, o->gpa, o->frame);
+	       who, outcome_names[o->kind], o->code, o->gva, o->gpa, o->frame);
 }
 
 /* Where the touch leads in the guest's stage. */
@@ -187,7 +183,7 @@ static void check_touch(struct run *run, const struct act *act, const char *line
 		show_page(run, act, &answer.o);
 	apply_quirks(run, &answer);
 	count_change(run, act, &answer.o);
-	if (!parse_touch(line, &saw) || saw.kind == SAW_KINDS) {
+	if (!parse_touch(line, &saw)) {
 		report(run, act, "not a result of a touch");
 		return;
 	}

@@ -5,19 +5,8 @@
 
 #include <mmuvirt/exits.h>
 
+#include "../emulator2/outcome.h"
 #include "model.h"
-
-enum outcome_kind {
-	SAW_DONE,
-	SAW_PF,
-	SAW_GP,
-	SAW_VIOLATION,
-	SAW_MISCONFIG,
-	SAW_NPF,
-	SAW_FULL,
-	SAW_OTHER,
-	SAW_KINDS
-};
 
 /* How a touch ended, on an emulator or by the library. */
 struct outcome {

@@ -97,25 +97,6 @@ void host_start(struct host *host, unsigned number, uint64_t seed)
 		make_ept(host);
 }
 
-static enum outcome_kind kind_of(enum mmv_event event)
-{
-	switch (event) {
-	case MMV_EVENT_NONE:
-		return SAW_DONE;
-	case MMV_EVENT_GP:
-		return SAW_GP;
-	case MMV_EVENT_PF:
-		return SAW_PF;
-	case MMV_EVENT_EPT_VIOLATION:
-		return SAW_VIOLATION;
-	case MMV_EVENT_EPT_MISCONFIG:
-		return SAW_MISCONFIG;
-	case MMV_EVENT_NPF:
-		return SAW_NPF;
-	}
-	return SAW_OTHER;
-}
-
 /* What the library says of its own tables is what the walker says by the processor's facts. */
 static void ask_view(struct host *host, mmv_gva_t gva, const struct answer *answer)
 {
@@ -145,7 +126,7 @@ void host_touch(struct host *host, const struct act *act, struct answer *answer)
 	}
 	report = mmv_nested_report(&host->nested, answer->access, &answer->walk);
 	answer->table = answer->walk.guest.to.end == MMV_END_STAGE2;
-	answer->o = (struct outcome){ .kind = kind_of(report.event),
+	answer->o = (struct outcome){ .kind = outcome_of(report.event),
 				      .code = report.code,
 				      .gva = report.gva.raw,
 				      .gpa = report.gpa.raw };

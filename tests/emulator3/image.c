@@ -75,31 +75,21 @@ static uint64_t written_frame(uint64_t gpa)
 
 static void touch(const struct act *act)
 {
-	static const char *const names[] = {
-		[LEFT_DONE] = "done",
-		[LEFT_PF] = "pf",
-		[LEFT_GP] = "gp",
-		[LEFT_VIOLATION] = "violation",
-		[LEFT_MISCONFIG] = "misconfig",
-		[LEFT_NPF] = "npf",
-		[LEFT_FULL] = "full",
-		[LEFT_OTHER] = "other",
-	};
 	static const unsigned offsets[TOUCHES] = { SLOT + SLOT_READ, SLOT + SLOT_WRITE, SLOT };
 	uint64_t frame = 0, gpa = act->gpa;
 	uint32_t value;
 
-	left = (struct left){ .kind = LEFT_DONE };
+	left = (struct left){ .kind = SAW_DONE };
 	marker++;
 	touching = true;
 	value = guest_touch(gpa + offsets[act->how], act->how, marker);
 	touching = false;
 	if (gpa >= AREA_VIEW && gpa < AREA_VIEW + GIB)
 		gpa += AREA_SMALL - AREA_VIEW;
-	if (left.kind == LEFT_DONE)
+	if (left.kind == SAW_DONE)
 		frame = act->how == TOUCH_WRITE ? written_frame(gpa) >> 12 : value;
 	put_string("t ");
-	put_string(names[left.kind]);
+	put_string(outcome_names[left.kind]);
 	put_field("", left.code);
 	put_field("", left.gva);
 	put_field("", left.gpa);
@@ -236,7 +226,7 @@ static bool live(void)
 	prepare();
 	for (;;) {
 		go(&how);
-		if (how.kind != LEFT_DONE && !touching) {
+		if (how.kind != SAW_DONE && !touching) {
 			put_string("lost");
 			put_field("", how.kind);
 			put_field("", how.code);
@@ -245,7 +235,7 @@ static bool live(void)
 			put_char('\n');
 			return false;
 		}
-		if (how.kind != LEFT_DONE)
+		if (how.kind != SAW_DONE)
 			left = how;
 		else if (request == REQUEST_END)
 			return true;
